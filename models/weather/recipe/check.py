@@ -1,0 +1,55 @@
+"""Checks of the exported graph in onnxruntime: against PyTorch, alone against ragged padded batches, and step by step."""
+import numpy as np
+import onnxruntime as ort
+
+from golden import CASES, answer, history
+from model import HIDDEN
+
+
+def run(session, histories, state=None):
+    """One run over histories of any lengths, padded with zeros at the end: {output: array}."""
+    lengths = np.array([len(h) for h in histories], np.int64)
+    x = np.stack([np.pad(h, ((0, lengths.max() - len(h)), (0, 0))) for h in histories])
+    h0, c0 = state or [np.zeros((1, len(x), HIDDEN), np.float32)] * 2
+    names = [o.name for o in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"x": x, "lengths": lengths, "h0": h0, "c0": c0})))
+
+
+def row(outputs, i):
+    return {k: (v[:, i] if k in ("hn", "cn") else v[i]).ravel() for k, v in outputs.items()}
+
+
+def check(path, model, cities, rounds=60):
+    """Returns the worst absolute difference to PyTorch; raises if any row depends on its neighbours or on the split
+    of a history into calls, or if a bound is on the wrong side of its value."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for threads in (1, 2):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        pool = [history(cities, *case) for case in CASES]
+        for _ in range(200):
+            city = cities[rng.integers(2)]
+            length = int(rng.choice([1, 2, 3, 5, 7, 14, 30, 90, 365], p=[.1, .1, .1, .1, .2, .2, .1, .05, .05]))
+            first = rng.integers(0, len(city.steps) - length)
+            pool.append(city.steps[first:first + length])
+        alone = [row(run(session, [h]), 0) for h in pool]
+        for h, mine in zip(pool, alone):
+            theirs = answer(model, h)
+            worst = max(worst, max(float(np.abs(mine[k] - theirs[k]).max()) for k in mine))
+            for head in ("temp_max", "temp_min", "wind"):
+                assert mine[head + "_lower"] <= mine[head] <= mine[head + "_upper"], f"{head}: bounds out of order"
+        for _ in range(rounds):
+            pick = rng.integers(0, len(pool), rng.choice([2, 3, 7, 16, 33, 64]))
+            together = run(session, [pool[i] for i in pick])
+            for place, i in enumerate(pick):
+                for k, v in row(together, place).items():
+                    assert np.array_equal(v, alone[i][k]), f"{k} of a sequence of {len(pool[i])} depends on its batch"
+        for h, whole in zip(pool, alone):
+            if len(h) > 1:
+                cut = int(rng.integers(1, len(h)))
+                first = run(session, [h[:cut]])
+                second = row(run(session, [h[cut:]], (first["hn"], first["cn"])), 0)
+                assert all(np.array_equal(second[k], whole[k]) for k in whole), "a history in two calls differs"
+    return worst

@@ -1,0 +1,74 @@
+// Builds the HTTP application over a running service. It never listens: tests use app.inject, main.ts listens.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { ServiceError } from './core/errors.ts';
+import { installAuth } from './http/auth.ts';
+import { installDocs } from './http/docs.ts';
+import { answerClientError, installErrors, sendError } from './http/errors.ts';
+import { installOps } from './http/ops.ts';
+import { installRest } from './http/rest/routes.ts';
+import type { Service } from './service/service.ts';
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+export async function buildApp(config: Config, service: Service, log: Logger): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: config.maxBodyBytes,
+    requestTimeout: config.bodyTimeoutMs,
+    keepAliveTimeout: config.keepAliveTimeoutMs,
+    http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: 1000 },
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 128 },
+    genReqId: requestId,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (_error, request, reply) =>
+      sendError(request, reply as FastifyReply, new ServiceError('INVALID_REQUEST', 'the path is malformed')),
+  });
+  app.server.maxConnections = config.maxConnections;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, JSON.parse(body as string));
+    } catch {
+      done(new ServiceError('INVALID_REQUEST', 'the body is not valid JSON'));
+    }
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('cache-control', 'no-store');
+    if (service.draining) reply.header('connection', 'close');
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unmatched';
+    service.metrics.httpSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    if (config.accessLog) {
+      const { method, url } = request;
+      request.log.info({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
+    }
+    done();
+  });
+
+  installErrors(app);
+  await installAuth(app, config.apiKeys);
+  await installDocs(app, service, { maxSequences: config.maxSequences, auth: config.apiKeys.length > 0 });
+  installOps(app, service);
+  installRest(app, service, config);
+  return app;
+}
+
+/** The caller's x-request-id if it is harmless, else a fresh one. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}

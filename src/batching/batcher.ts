@@ -1,0 +1,172 @@
+// The scheduler of one model: admits all of a request or nothing, and cuts a batch whenever a runner is free.
+import { ServiceError } from '../core/errors.ts';
+import { collate, type Row, split } from '../model/collate.ts';
+import type { Sequence } from '../model/sequence.ts';
+import type { Signature } from '../model/signature.ts';
+import { type Runner, RunnerLost, type RunResult } from '../runtime/runner.ts';
+import { type Batch, type BatchRules, type Entry, EntryQueue } from './queue.ts';
+import { Submission } from './submission.ts';
+
+/** What one finished run was like. */
+export interface BatchReport {
+  readonly size: number;
+  /** Time steps that callers sent, and those that ran (batch size x longest length). */
+  readonly steps: number;
+  readonly paddedSteps: number;
+  /** How long its oldest entry waited. */
+  readonly queueMs: number;
+  readonly runMs: number;
+}
+
+export interface BatcherOptions {
+  readonly signature: Signature;
+  readonly runner: Runner;
+  readonly rules: BatchRules;
+  /** Most sequences admitted and not yet answered. */
+  readonly capacity: number;
+  /** How long a batch that is not full may wait for company; 0 sends whatever waits as soon as a runner is free. */
+  readonly maxDelayMs?: number;
+  readonly onBatch?: (report: BatchReport) => void;
+  /** The cause of a failed run, which callers never see. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #queue: EntryQueue;
+  /** Sequences admitted and not yet answered. */
+  #pending = 0;
+  #running = 0;
+  #scheduled = false;
+  #delay?: NodeJS.Timeout;
+  #whenDrained?: () => void;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+    this.#queue = new EntryQueue(options.rules);
+    options.runner.onFree = () => this.#schedule();
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Queues every sequence. @throws {ServiceError} OVERLOADED if they do not all fit; then none is queued. */
+  submit(sequences: readonly Sequence[]): Submission {
+    const { capacity } = this.#options;
+    if (this.#pending + sequences.length > capacity) {
+      throw new ServiceError('OVERLOADED', `the queue is full (${capacity} sequences); try again shortly`);
+    }
+    // The queue lets go of cancelled entries when it meets them; make it do so before it outgrows its bound.
+    if (this.#queue.size + sequences.length > capacity) this.#queue.sweep();
+    const submission = new Submission(sequences.length, this.#release);
+    this.#pending += sequences.length;
+    const enqueuedMs = performance.now();
+    sequences.forEach((sequence, index) => {
+      this.#queue.add({ sequence, submission, index, enqueuedMs });
+    });
+    this.#schedule();
+    return submission;
+  }
+
+  /** Resolves when every admitted sequence has been answered and no run is left. */
+  async drain(): Promise<void> {
+    if (this.#pending === 0 && this.#running === 0) return;
+    await new Promise<void>(resolve => {
+      this.#whenDrained = resolve;
+    });
+  }
+
+  readonly #release = (submission: Submission): void => {
+    this.#pending -= submission.size;
+    this.#checkDrained();
+  };
+
+  #checkDrained(): void {
+    if (this.#pending === 0 && this.#running === 0) this.#whenDrained?.();
+  }
+
+  /** Dispatches at the end of this turn of the event loop, so that requests read in one turn ride together. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    const { runner } = this.#options;
+    for (let batch = this.#queue.next(); batch; batch = this.#queue.next()) {
+      // A busy worker gets one more batch only if that is full: a small one would grow while it waits here.
+      if (runner.idle === 0 && !(batch.full && runner.ahead > 0)) return;
+      if (this.#mayWait(batch)) return;
+      this.#queue.take(batch);
+      this.#run(batch);
+    }
+  }
+
+  #mayWait(batch: Batch): boolean {
+    const { maxDelayMs = 0 } = this.#options;
+    if (maxDelayMs === 0 || batch.full) return false;
+    const waitMs = batch.entries[0].enqueuedMs + maxDelayMs - performance.now();
+    if (waitMs <= 0) return false;
+    clearTimeout(this.#delay);
+    this.#delay = setTimeout(() => this.#dispatch(), Math.ceil(waitMs));
+    return true;
+  }
+
+  async #run(batch: Batch): Promise<void> {
+    const { signature, runner } = this.#options;
+    const sequences = batch.entries.map(entry => entry.sequence);
+    const startMs = performance.now();
+    let result: RunResult;
+    this.#running++;
+    try {
+      result = await runner.run(collate(signature, sequences), signature.fetches);
+    } catch (error) {
+      this.#running--;
+      this.#failed(batch.entries, error);
+      return;
+    }
+    this.#running--;
+    this.#dispatch(); // first keep the worker busy, then answer
+    this.#deliver(batch, sequences, result, startMs);
+  }
+
+  #deliver(batch: Batch, sequences: readonly Sequence[], result: RunResult, startMs: number): void {
+    const { entries, paddedSteps } = batch;
+    const { runMs } = result;
+    let rows: Row[];
+    try {
+      rows = split(result.outputs, sequences);
+    } catch (error) {
+      this.#failed(entries, error);
+      return;
+    }
+    let steps = 0;
+    entries.forEach(({ submission, sequence, index, enqueuedMs }, i) => {
+      steps += sequence.longest;
+      submission.deliver(index, rows[i], { queueMs: startMs - enqueuedMs, runMs, batchSize: entries.length });
+    });
+    const queueMs = startMs - entries[0].enqueuedMs;
+    this.#options.onBatch?.({ size: entries.length, steps, paddedSteps, queueMs, runMs });
+    this.#checkDrained();
+  }
+
+  #failed(entries: readonly Entry[], error: unknown): void {
+    if (error instanceof RunnerLost && !error.started) {
+      this.#queue.restore(entries);
+    } else {
+      const failure =
+        error instanceof ServiceError
+          ? error
+          : new ServiceError('INFERENCE_FAILED', 'the model could not be run on this batch', { cause: error });
+      this.#options.onFailure?.(failure.cause);
+      for (const { submission } of entries) submission.cancel(failure);
+    }
+    this.#schedule();
+    this.#checkDrained();
+  }
+}

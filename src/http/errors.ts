@@ -1,0 +1,108 @@
+// Every error as RFC 9457 problem+json, with nothing of the inside; unknown paths and methods included.
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { type ErrorCode, type Fault, ServiceError } from '../core/errors.ts';
+
+export const STATUS: Readonly<Record<ErrorCode, number>> = {
+  INVALID_REQUEST: 400,
+  INVALID_SEQUENCE: 422,
+  UNAUTHENTICATED: 401,
+  NOT_FOUND: 404,
+  MODEL_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  CALLER_GONE: 499,
+  OVERLOADED: 503,
+  NOT_READY: 503,
+  DEADLINE_EXCEEDED: 504,
+  INFERENCE_FAILED: 500,
+  INTERNAL: 500,
+};
+const PROBLEM_TYPE = 'application/problem+json';
+const RETRY_AFTER_SECONDS = '1';
+const MOST_FAULTS = 8;
+
+export function installErrors(app: FastifyInstance): void {
+  const routes: { method: string; pattern: RegExp }[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    const pattern = new RegExp(`^${url.replace(/[.*+?^$(){}|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+')}/?$`);
+    for (const name of [method].flat()) routes.push({ method: name, pattern });
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => sendError(request, reply, translate(error)));
+  app.setNotFoundHandler((request, reply) => {
+    const [path] = request.url.split('?');
+    const allowed = routes.filter(route => route.pattern.test(path)).map(route => route.method);
+    if (allowed.length === 0) {
+      return sendError(request, reply, new ServiceError('NOT_FOUND', 'there is nothing at this path'));
+    }
+    const allow = [...new Set(allowed)].join(', ');
+    reply.header('allow', allow);
+    return sendError(request, reply, new ServiceError('METHOD_NOT_ALLOWED', `this path takes ${allow}`));
+  });
+}
+
+/** What Fastify, its plugins or a bug threw, as an error of the closed list. */
+export function translate(error: FastifyError): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const issues = error.validation.slice(0, MOST_FAULTS);
+    const faults = issues.map(({ instancePath, message }) => {
+      const place = instancePath.slice(1).replaceAll('/', '.') || (error.validationContext ?? 'body');
+      return { pointer: instancePath, detail: `${place}: ${(message ?? 'is not valid').slice(0, 300)}` };
+    });
+    return new ServiceError('INVALID_REQUEST', faults[0].detail, { faults });
+  }
+  const status = error.statusCode ?? 500;
+  if (status === 401)
+    return new ServiceError('UNAUTHENTICATED', 'send a valid API key as "Authorization: Bearer <key>"');
+  if (status === 413) return new ServiceError('PAYLOAD_TOO_LARGE', 'the body is larger than this server accepts');
+  if (status === 415) return new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'send the body as application/json');
+  if (status >= 400 && status < 500) return new ServiceError('INVALID_REQUEST', 'the request is malformed');
+  return new ServiceError('INTERNAL', 'something went wrong inside the server', { cause: error });
+}
+
+function problem(error: ServiceError, requestId: string): Record<string, unknown> {
+  const status = STATUS[error.code];
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Client Closed Request',
+    status,
+    code: error.code,
+    detail: error.message,
+    requestId,
+    errors: error.faults satisfies readonly Fault[],
+  };
+}
+
+export function sendError(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
+  const status = STATUS[error.code];
+  if (status >= 500 && error.cause) request.log.error({ err: error.cause, code: error.code }, error.message);
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyhead"');
+  return reply
+    .code(status)
+    .header('content-type', PROBLEM_TYPE)
+    .send(JSON.stringify(problem(error, request.id)));
+}
+
+/** Answers what never became a request: malformed HTTP, headers too large, and heads or bodies that come too slowly. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const fault = slow
+    ? new ServiceError('REQUEST_TIMEOUT', 'the request did not arrive in time')
+    : new ServiceError('INVALID_REQUEST', 'this is not a well-formed HTTP request');
+  const status = STATUS[fault.code];
+  const body = JSON.stringify(problem(fault, ''));
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\nconnection: close\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,121 @@
+// The envelopes of REST version 1. Numbers inside sequences are checked by model/sequence.ts in one pass, not here.
+import { z } from 'zod';
+import { manifestSchema } from '../../model/manifest.ts';
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string().describe('A stable code, for programs.'),
+    detail: z.string().describe('One sentence, for people.'),
+    requestId: z.string(),
+    errors: z.array(z.object({ pointer: z.string().describe('JSON Pointer into the body.'), detail: z.string() })),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
+
+const PROBLEMS: Record<number, string> = {
+  400: 'INVALID_REQUEST: not JSON, or not the expected envelope.',
+  401: 'UNAUTHENTICATED: no valid API key.',
+  404: 'MODEL_NOT_FOUND: no such model or version is loaded.',
+  408: 'REQUEST_TIMEOUT: the request did not arrive in time.',
+  413: 'PAYLOAD_TOO_LARGE: the body is over the limit.',
+  415: 'UNSUPPORTED_MEDIA_TYPE: the body is not application/json.',
+  422: 'INVALID_SEQUENCE: a sequence does not fit the model; `errors` says where.',
+  500: 'INFERENCE_FAILED or INTERNAL: the fault is ours; the log knows the request id.',
+  503: 'OVERLOADED or NOT_READY: try again after the seconds in Retry-After.',
+  504: 'DEADLINE_EXCEEDED: no answer within the request timeout.',
+};
+
+/** The error replies of an operation, for its schema. */
+export function problems(...statuses: number[]): Record<number, object> {
+  const content = { 'application/problem+json': { schema: problemSchema } };
+  return Object.fromEntries(statuses.map(status => [status, { description: PROBLEMS[status], content }]));
+}
+
+export const modelParams = z.object({ model: z.string().max(64).describe('The name of a loaded model.') });
+export const versionParams = modelParams.extend({ version: z.string().max(9).describe('One of its versions.') });
+
+export function predictBody(maxSequences: number) {
+  return z.strictObject({
+    sequences: z
+      .array(z.unknown())
+      .min(1)
+      .max(maxSequences)
+      .describe(
+        'Each an array of time steps; a step is an array in feature order or an object by feature name, an id, or a token. With several inputs, an object by input name. Lengths may differ.',
+      ),
+    heads: z.array(z.string().max(128)).min(1).max(1024).optional().describe('The heads wanted; all if left out.'),
+    probabilities: z
+      .enum(['all', 'top', 'none'])
+      .optional()
+      .describe(
+        'How much of each distribution to tell; by default all for heads per sequence, top for heads per step.',
+      ),
+  });
+}
+
+const answer = z
+  .looseObject({})
+  .describe('By kind: label and probabilities, labels, or value with bounds; `steps` if per step.');
+export const predictReply = z
+  .object({
+    model: z.string(),
+    version: z.string(),
+    predictions: z.array(z.object({ length: z.number().int(), heads: z.record(z.string(), answer) })),
+  })
+  .describe('One prediction per sequence, in the order of the request. Headers: Server-Timing, x-batch-size.');
+
+const agreement = z.enum(['exact', 'tolerance', 'no']);
+const digits = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const modelDescription = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    description: z.string().optional(),
+    inputs: manifestSchema.shape.inputs,
+    heads: manifestSchema.shape.heads,
+    state: manifestSchema.shape.state,
+    limits: z.object({
+      batchSize: z.number().int().describe('Most sequences in one run.'),
+      paddedSteps: z.number().int().describe('Most of batch size x longest length in one run.'),
+      sequencesPerRequest: z.number().int(),
+    }),
+    digest: z.object({ sha256: digits }),
+    graph: z.object({
+      producer: z.string(),
+      opsets: z.record(z.string(), z.number().int()),
+      operators: z.record(z.string(), z.number().int()),
+      parameters: z.number().int(),
+      bytes: z.number().int(),
+    }),
+    executionProvider: z.object({
+      requested: z.enum(['auto', 'cpu', 'cuda']),
+      got: z.enum(['cpu', 'cuda']).describe('What the session that ran at load got.'),
+      fallback: z.boolean().describe('auto found no working CUDA; the log says why.'),
+      placement: z.record(z.string(), z.number().int()).optional().describe('Nodes run, by provider (CUDA only).'),
+    }),
+    golden: z
+      .object({
+        producer: z.string(),
+        cases: z.number().int(),
+        tolerance: z.number(),
+        worstDifference: z.number(),
+      })
+      .nullable()
+      .describe("The training framework's answers, compared at load; null if the model brings none."),
+    certificate: z
+      .object({
+        mixing: z.enum(['classes', 'equal', 'alone']).describe('Which sequences share a run.'),
+        rows: agreement.describe('Together against alone, equal lengths.'),
+        lengths: z.enum([...agreement.options, 'untested']).describe('Together against alone, mixed lengths.'),
+        worstDifference: z.number(),
+        sequences: z.number().int(),
+        batches: z.number().int(),
+      })
+      .describe('What was found out at load about batching this graph.'),
+  })
+  .meta({ id: 'Model' });
+
+export const modelList = z.object({ models: z.array(modelDescription) });

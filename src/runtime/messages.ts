@@ -1,0 +1,27 @@
+// What crosses the boundary between the pool and a worker thread. Tensor buffers are handed over, not copied.
+import type { Tensors } from '../core/tensor.ts';
+
+export type ProviderChoice = 'auto' | 'cpu' | 'cuda';
+export type Provider = 'cpu' | 'cuda';
+
+export interface SessionOptions {
+  readonly graphFile: string;
+  readonly provider: ProviderChoice;
+  readonly intraOpThreads: number;
+}
+
+/** What a session turned out to be: the provider it got and, where `auto` fell back to CPU, the reason. */
+export interface SessionFacts {
+  readonly provider: Provider;
+  readonly fallback?: string;
+}
+
+export type ToWorker =
+  | { readonly type: 'run'; readonly id: number; readonly feeds: Tensors; readonly fetches: readonly string[] }
+  | { readonly type: 'close' };
+
+export type FromWorker =
+  | { readonly type: 'open'; readonly facts: SessionFacts }
+  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'done'; readonly id: number; readonly outputs: Tensors; readonly runMs: number }
+  | { readonly type: 'failed'; readonly id: number; readonly message: string };

@@ -1,0 +1,66 @@
+// Sequences in, every head's answer out: check, queue, wait, decode, in the caller's order.
+import type { Ride } from '../batching/submission.ts';
+import { ServiceError } from '../core/errors.ts';
+import type { HeadAnswer } from '../model/heads.ts';
+import type { SignatureHead } from '../model/signature.ts';
+import type { LoadedModel } from './loaded-model.ts';
+
+export interface PredictRequest {
+  readonly sequences: readonly unknown[];
+  /** Names of the heads wanted, in the order wanted; all if absent. */
+  readonly heads?: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export interface Predictions {
+  readonly heads: readonly SignatureHead[];
+  /** One per sequence, in the caller's order; `answers` stand in the order of `heads`. */
+  readonly predictions: readonly { readonly length: number; readonly answers: readonly HeadAnswer[] }[];
+  readonly ride: Ride;
+}
+
+export interface PredictionCall {
+  readonly done: Promise<Predictions>;
+  /** The caller has gone: nothing of this call that has not started will run. */
+  readonly abandon: () => void;
+}
+
+/**
+ * Checks the whole request, then queues all of it or nothing.
+ * @throws {ServiceError} INVALID_REQUEST, INVALID_SEQUENCE or OVERLOADED at once; DEADLINE_EXCEEDED and
+ * INFERENCE_FAILED through `done`.
+ */
+export function predict(model: LoadedModel, request: PredictRequest): PredictionCall {
+  const indices = headIndices(model, request.heads);
+  const sequences = request.sequences.map((value, i) => model.parse(value, ['sequences', i]));
+  const submission = model.batcher.submit(sequences);
+  const deadline = setTimeout(() => {
+    submission.cancel(new ServiceError('DEADLINE_EXCEEDED', `no answer within ${request.timeoutMs} ms`));
+  }, request.timeoutMs);
+  const heads = indices.map(i => model.signature.heads[i]);
+  const done = submission.rows
+    .finally(() => clearTimeout(deadline))
+    .then(rows => ({
+      heads,
+      predictions: rows.map(row => ({ length: row.length, answers: indices.map(i => model.decoders[i](row)) })),
+      ride: submission.ride,
+    }));
+  return {
+    done,
+    abandon: () => submission.cancel(new ServiceError('CALLER_GONE', 'the caller closed the connection')),
+  };
+}
+
+function headIndices(model: LoadedModel, names: readonly string[] | undefined): number[] {
+  const known = model.signature.heads.map(head => head.spec.name);
+  if (!names) return [...known.keys()];
+  return names.map((name, i) => {
+    const index = known.indexOf(name);
+    if (index >= 0 && names.indexOf(name) === i) return index;
+    const detail =
+      index < 0
+        ? `heads[${i}] is no head of this model, expected ${known.join(', ').slice(0, 500)}`
+        : `heads[${i}] is named twice`;
+    throw new ServiceError('INVALID_REQUEST', detail, { faults: [{ pointer: `/heads/${i}`, detail }] });
+  });
+}
