@@ -70,7 +70,7 @@ const SETTINGS = {
   batchSize: setting('POLYHEAD_BATCH_SIZE', whole(1, 4096), 64, 'most sequences in one run'),
   paddedSteps: setting('POLYHEAD_PADDED_STEPS', whole(1, 1e9), 16384, 'most of batch size x longest length in one run'),
   maxQueueDelayMs: setting('POLYHEAD_MAX_QUEUE_DELAY_MS', whole(0, 10_000), 0, 'how long a batch may wait for company'),
-  queueCapacity: setting('POLYHEAD_QUEUE_CAPACITY', whole(1, 1e6), 2048, 'most unanswered sequences per model'),
+  queueCapacity: setting('POLYHEAD_QUEUE_CAPACITY', whole(1, 1e6), 8192, 'most unanswered sequences per model'),
   maxSequences: setting('POLYHEAD_MAX_SEQUENCES', whole(1, 1e6), 512, 'most sequences in one request'),
   requestTimeoutMs: setting(
     'POLYHEAD_REQUEST_TIMEOUT_MS',

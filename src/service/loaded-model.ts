@@ -6,7 +6,7 @@ import { LoadError, messageOf } from '../core/errors.ts';
 import { collate, split } from '../model/collate.ts';
 import { type Graph, readGraph } from '../model/graph.ts';
 import { type HeadDecoder, headDecoder } from '../model/heads.ts';
-import { type Manifest, readJson, readManifest } from '../model/manifest.ts';
+import { type Manifest, readManifest } from '../model/manifest.ts';
 import { checkContained, sha256, type VersionFolder } from '../model/repository.ts';
 import { type SequenceParser, sequenceParser } from '../model/sequence.ts';
 import { bindSignature, type Signature } from '../model/signature.ts';
@@ -14,6 +14,7 @@ import type { ProviderChoice, SessionFacts } from '../runtime/messages.ts';
 import { placement } from '../runtime/session.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
 import { type Certificate, certify } from './certificate.ts';
+import { type Example, readExample } from './example.ts';
 import { checkGolden, type GoldenCheck, readGolden } from './golden.ts';
 import type { Metrics } from './metrics.ts';
 import { randomNumbers, randomSequence } from './samples.ts';
@@ -53,8 +54,8 @@ export interface LoadedModel {
   readonly provider: ProviderFacts;
   readonly golden?: GoldenCheck;
   readonly certificate: Certificate;
-  /** A request body that succeeds as it stands, from example.json, if there is one. */
-  readonly example?: unknown;
+  /** A request body that succeeds as it stands. */
+  readonly example: Example;
   readonly parse: SequenceParser;
   readonly decoders: readonly HeadDecoder[];
   readonly batcher: Batcher;
@@ -81,7 +82,8 @@ export async function loadModel(
   }
   const signature = bindSignature(manifest, graph);
   const golden = await readGolden(folder, signature);
-  const example = await readJson(path.join(folder, 'example.json')).catch(() => undefined);
+  const parse = sequenceParser(signature);
+  const example = await readExample(folder, signature, parse);
   const limits = {
     batchSize: Math.min(options.batchSize, manifest.limits.batchSize ?? options.batchSize),
     paddedSteps: Math.min(options.paddedSteps, manifest.limits.paddedSteps ?? options.paddedSteps),
@@ -148,7 +150,7 @@ export async function loadModel(
     golden: goldenCheck,
     certificate,
     example,
-    parse: sequenceParser(signature),
+    parse,
     decoders,
     batcher,
     alive: () => pool.alive,

@@ -45,10 +45,11 @@ export function predict(model: LoadedModel, request: PredictRequest): Prediction
       predictions: rows.map(row => ({ length: row.length, answers: indices.map(i => model.decoders[i](row)) })),
       ride: submission.ride,
     }));
-  return {
-    done,
-    abandon: () => submission.cancel(new ServiceError('CALLER_GONE', 'the caller closed the connection')),
+  const abandon = () => {
+    // Every connection's end comes here; most calls have long been answered.
+    if (!submission.settled) submission.cancel(new ServiceError('CALLER_GONE', 'the caller closed the connection'));
   };
+  return { done, abandon };
 }
 
 function headIndices(model: LoadedModel, names: readonly string[] | undefined): number[] {

@@ -1,0 +1,114 @@
+// npm run bench [-- --seconds N]: the built server against two ceilings measured in the same run, as ratios.
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { SCENARIOS, type Scenario } from './bodies.ts';
+import { drive, GENERATOR, type LoadResult } from './load.ts';
+import { scrape, startServer } from './processes.ts';
+import { rawSequencesPerSecond } from './raw-session.ts';
+
+const CONNECTIONS = [1, 16, 64, 256];
+const MODEL = 'models/weather/1';
+const PATH = '/v1/models/weather/predict';
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '4' } } });
+const seconds = Number(values.seconds);
+
+interface Cell {
+  readonly scenario: Scenario;
+  readonly connections: number;
+  readonly ours: LoadResult;
+  readonly echo: LoadResult;
+  readonly batch: number;
+  readonly padding: number;
+  readonly lagMs: number;
+  readonly cores: number;
+  readonly megabytes: number;
+}
+
+async function measure(scenario: Scenario, connections: number, url: string, echoUrl: string): Promise<Cell> {
+  await drive(url + PATH, scenario.bodies, connections, 1);
+  const before = await scrape(url);
+  const start = performance.now();
+  const ours = await drive(url + PATH, scenario.bodies, connections, seconds);
+  const elapsed = (performance.now() - start) / 1000;
+  const after = await scrape(url);
+  const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+  await drive(echoUrl + PATH, scenario.bodies, connections, 1);
+  const echo = await drive(echoUrl + PATH, scenario.bodies, connections, seconds);
+  return {
+    scenario,
+    connections,
+    ours,
+    echo,
+    batch: grown('polyhead_batch_size_sum') / grown('polyhead_batch_size_count'),
+    padding: 1 - grown('polyhead_steps_total') / grown('polyhead_padded_steps_total'),
+    lagMs: 1000 * (after.get('nodejs_eventloop_lag_p99_seconds') ?? 0),
+    cores: grown('process_cpu_seconds_total') / elapsed,
+    megabytes: (after.get('process_resident_memory_bytes') ?? 0) / 1e6,
+  };
+}
+
+const server = await startServer('dist/src/main.js', port => ['--port', `${port}`, '--log-level', 'warn']);
+const echoServer = await startServer('dist/bench/echo.js', port => [`${port}`]);
+const cells: Cell[] = [];
+try {
+  for (const scenario of SCENARIOS) {
+    for (const connections of CONNECTIONS) cells.push(await measure(scenario, connections, server.url, echoServer.url));
+  }
+} finally {
+  await Promise.all([server.end(), echoServer.end()]);
+}
+const raw = await rawSequencesPerSecond(
+  MODEL,
+  cells.map(({ batch, scenario }) => ({ batchSize: Math.max(1, Math.round(batch)), length: scenario.meanLength })),
+  1,
+);
+
+const number = (value: number, digits = 0) => value.toFixed(digits);
+console.log(
+  `${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}, load by ${GENERATOR} on the same cores, ${seconds} s a cell`,
+);
+console.log(
+  'echo: bare Fastify, same JSON parsed into a Float32Array, real reply shape. raw: one session, one thread, batches ready.\n',
+);
+const header = [
+  'scenario',
+  'conn',
+  'req/s',
+  'echo',
+  '/echo',
+  'raw seq/s',
+  '/raw',
+  'p50 ms',
+  'p95',
+  'p99',
+  'batch',
+  'padding',
+  'lag p99 ms',
+  'cores',
+  'MB',
+  'failed',
+];
+console.log(`| ${header.join(' | ')} |\n|${header.map(() => '---').join('|')}|`);
+cells.forEach((cell, i) => {
+  const { scenario, connections, ours, echo } = cell;
+  const row = [
+    scenario.name,
+    connections,
+    number(ours.requestsPerSecond),
+    number(echo.requestsPerSecond),
+    `**${number(ours.requestsPerSecond / echo.requestsPerSecond, 2)}**`,
+    number(raw[i]),
+    number((ours.requestsPerSecond * scenario.sequencesPerRequest) / raw[i], 2),
+    number(ours.p50Ms, 2),
+    number(ours.p95Ms, 2),
+    number(ours.p99Ms, 2),
+    number(cell.batch, 1),
+    `${number(cell.padding * 100)} %`,
+    number(cell.lagMs, 1),
+    number(cell.cores, 2),
+    number(cell.megabytes),
+    ours.failures + echo.failures,
+  ];
+  console.log(`| ${row.join(' | ')} |`);
+});

@@ -1,0 +1,42 @@
+// A request body that succeeds as it stands: the model's example.json, or one made up from its signature.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { LoadError, messageOf } from '../core/errors.ts';
+import { readJson } from '../model/manifest.ts';
+import type { Part, SequenceParser } from '../model/sequence.ts';
+import type { Signature, SignatureInput } from '../model/signature.ts';
+import { randomNumbers, randomSequence } from './samples.ts';
+
+const exampleSchema = z.looseObject({ sequences: z.array(z.unknown()).min(1) });
+export type Example = z.infer<typeof exampleSchema>;
+
+/** @throws {LoadError} if example.json does not fit the manifest. */
+export async function readExample(folder: string, signature: Signature, parse: SequenceParser): Promise<Example> {
+  const file = path.join(folder, 'example.json');
+  if (!existsSync(file)) return { sequences: [madeUp(signature)] };
+  try {
+    const example = exampleSchema.parse(await readJson(file));
+    for (const [i, sequence] of example.sequences.entries()) parse(sequence, ['sequences', i]);
+    return example;
+  } catch (error) {
+    if (error instanceof z.ZodError) throw new LoadError('example.json: expected {"sequences": [...]}');
+    throw error instanceof LoadError ? error : new LoadError(`example.json: ${messageOf(error)}`);
+  }
+}
+
+function madeUp(signature: Signature): unknown {
+  const { parts } = randomSequence(signature, 3, randomNumbers(4));
+  const values = signature.inputs.map((input, i) => partToJson(input, parts[i]));
+  if (values.length === 1) return values[0];
+  return Object.fromEntries(signature.inputs.map((input, i) => [input.spec.name, values[i]]));
+}
+
+function partToJson({ spec, width }: SignatureInput, { data, length }: Part): unknown[] {
+  const numbers = Array.from(data as ArrayLike<number | bigint | string>, v => (typeof v === 'bigint' ? Number(v) : v));
+  if (spec.kind !== 'numeric') return numbers;
+  return Array.from({ length }, (_, t) => {
+    const step = spec.features.map((feature, f) => [feature.name, numbers[t * width + f]]);
+    return Object.fromEntries(step);
+  });
+}
