@@ -1,4 +1,4 @@
-// Waiting entries, one per sequence, kept by length class; a batch is taken from the class of the oldest entry.
+// Waiting entries, one per sequence, kept by length class; a batch begins with the class of the oldest entry.
 import type { Sequence } from '../model/sequence.ts';
 import type { Submission } from './submission.ts';
 
@@ -15,22 +15,21 @@ export interface BatchRules {
   readonly batchSize: number;
   /** Most of batch size x longest length; one sequence alone may exceed it. */
   readonly paddedSteps: number;
-  /** `classes`: lengths of one power-of-two class may mix; `equal`: equal lengths only; `alone`: one row a run. */
+  /** `classes`: any lengths may mix, near ones first; `equal`: equal lengths only; `alone`: one row a run. */
   readonly mixing: 'classes' | 'equal' | 'alone';
 }
 
 export interface Batch {
-  readonly entries: Entry[];
+  readonly entries: readonly Entry[];
   readonly paddedSteps: number;
-  /** Whether no further entry of its class would have fitted. */
+  /** Whether it has no room for one more entry of its longest length. */
   readonly full: boolean;
 }
 
-type ClassKey = string | number;
-
 export class EntryQueue {
   readonly #rules: BatchRules;
-  readonly #classes = new Map<ClassKey, Entry[]>();
+  /** Entries by length class, each list in the order of arrival. */
+  readonly #classes = new Map<string | number, Entry[]>();
   #size = 0;
 
   constructor(rules: BatchRules) {
@@ -49,24 +48,34 @@ export class EntryQueue {
 
   /** Puts the entries of a batch that never started back in front. */
   restore(entries: readonly Entry[]): void {
-    this.#classOf(entries[0]).unshift(...entries);
+    for (const entry of [...entries].reverse()) this.#classOf(entry).unshift(entry);
     this.#size += entries.length;
   }
 
-  /** The batch to run next, left in the queue: the oldest entry and those of its length class that fit beside it. */
+  /**
+   * The batch to run next, left in the queue: the oldest entry, those of its length class that fit beside it and then,
+   * if there is room, shorter ones, as long as no more than half of the run is padding.
+   */
   next(): Batch | undefined {
-    let oldest: Entry[] | undefined;
-    for (const [key, waiting] of this.#classes) {
-      this.#drop(waiting, settledPrefix(waiting));
-      if (waiting.length === 0) this.#classes.delete(key);
-      else if (!oldest || waiting[0].enqueuedMs < oldest[0].enqueuedMs) oldest = waiting;
+    const oldest = this.#oldestClass();
+    if (oldest === undefined) return undefined;
+    const cut = new Cut(this.#rules);
+    this.#fill(cut, oldest);
+    const { full } = cut;
+    if (typeof oldest === 'number' && this.#rules.mixing === 'classes') {
+      for (let shorter = oldest - 1; shorter >= 0 && cut.hasRows; shorter--) this.#fill(cut, shorter);
     }
-    return oldest && this.#cut(oldest);
+    return { entries: cut.entries, paddedSteps: cut.paddedSteps, full };
   }
 
-  /** Takes out the batch that `next` just gave. */
+  /** Takes out the batch that `next` just gave: the first entries of one or more classes. */
   take(batch: Batch): void {
-    this.#drop(this.#classOf(batch.entries[0]), batch.entries.length);
+    const counts = new Map<Entry[], number>();
+    for (const entry of batch.entries) {
+      const waiting = this.#classOf(entry);
+      counts.set(waiting, (counts.get(waiting) ?? 0) + 1);
+    }
+    for (const [waiting, count] of counts) this.#remove(waiting, 0, count);
   }
 
   /** Drops every cancelled entry. */
@@ -89,45 +98,77 @@ export class EntryQueue {
     return waiting;
   }
 
-  #keyOf(sequence: Sequence): ClassKey {
+  #keyOf(sequence: Sequence): string | number {
     if (this.#rules.mixing === 'classes') return 32 - Math.clz32(sequence.longest - 1);
     return sequence.parts.length === 1 ? sequence.longest : sequence.parts.map(part => part.length).join();
   }
 
-  #drop(waiting: Entry[], count: number): void {
-    if (count === 0) return;
-    waiting.splice(0, count);
-    this.#size -= count;
+  #oldestClass(): string | number | undefined {
+    let oldest: string | number | undefined;
+    let oldestMs = Infinity;
+    for (const [key, waiting] of this.#classes) {
+      const live = waiting.findIndex(entry => !entry.submission.settled);
+      this.#remove(waiting, 0, live < 0 ? waiting.length : live);
+      if (waiting.length === 0) this.#classes.delete(key);
+      else if (waiting[0].enqueuedMs < oldestMs) {
+        oldestMs = waiting[0].enqueuedMs;
+        oldest = key;
+      }
+    }
+    return oldest;
   }
 
-  /** The longest prefix of a class that one run may hold; cancelled entries met on the way are removed. */
-  #cut(waiting: Entry[]): Batch {
-    const { batchSize, paddedSteps, mixing } = this.#rules;
-    const most = mixing === 'alone' ? 1 : batchSize;
-    const entries: Entry[] = [];
-    let longest = 0;
-    let full = false;
-    for (let i = 0; i < waiting.length && !full; ) {
-      const entry = waiting[i];
-      if (entry.submission.settled) {
-        waiting.splice(i, 1);
-        this.#size--;
-        continue;
-      }
-      const stretched = Math.max(longest, entry.sequence.longest);
-      full = entries.length > 0 && stretched * (entries.length + 1) > paddedSteps;
-      if (full) break;
-      longest = stretched;
-      entries.push(entry);
-      full = entries.length === most || longest * (entries.length + 1) > paddedSteps;
-      i++;
+  /** Adds the first entries of a class, as many as fit; cancelled ones met on the way are dropped. */
+  #fill(cut: Cut, key: string | number): void {
+    const waiting = this.#classes.get(key) ?? [];
+    for (let i = 0; i < waiting.length; ) {
+      if (waiting[i].submission.settled) this.#remove(waiting, i, 1);
+      else if (cut.add(waiting[i])) i++;
+      else return;
     }
-    return { entries, paddedSteps: longest * entries.length, full };
+  }
+
+  #remove(waiting: Entry[], start: number, count: number): void {
+    if (count > 0) waiting.splice(start, count);
+    this.#size -= count;
   }
 }
 
-function settledPrefix(waiting: readonly Entry[]): number {
-  let count = 0;
-  while (count < waiting.length && waiting[count].submission.settled) count++;
-  return count;
+/** A batch in the making. */
+class Cut {
+  readonly entries: Entry[] = [];
+  readonly #rules: BatchRules;
+  readonly #rows: number;
+  #longest = 0;
+  #steps = 0;
+
+  constructor(rules: BatchRules) {
+    this.#rules = rules;
+    this.#rows = rules.mixing === 'alone' ? 1 : rules.batchSize;
+  }
+
+  get paddedSteps(): number {
+    return this.#longest * this.entries.length;
+  }
+
+  get hasRows(): boolean {
+    return this.entries.length < this.#rows;
+  }
+
+  get full(): boolean {
+    return !this.hasRows || this.#longest * (this.entries.length + 1) > this.#rules.paddedSteps;
+  }
+
+  /** Adds an entry if there is a row for it, and room: padded steps within the limit, and at most twice the real ones. */
+  add(entry: Entry): boolean {
+    if (!this.hasRows) return false;
+    const longest = Math.max(this.#longest, entry.sequence.longest);
+    const steps = this.#steps + entry.sequence.longest;
+    const padded = longest * (this.entries.length + 1);
+    if (this.entries.length > 0 && padded > Math.min(this.#rules.paddedSteps, 2 * steps)) return false;
+    this.#longest = longest;
+    this.#steps = steps;
+    this.entries.push(entry);
+    return true;
+  }
 }

@@ -15,6 +15,13 @@ declare module 'fastify' {
   }
 }
 
+/** The library lists every named schema twice, as read and as written; these are only ever written. */
+const withoutInputTwins: typeof jsonSchemaTransformObject = document => {
+  const openapi = jsonSchemaTransformObject(document) as OpenAPIV3_1.Document;
+  for (const name of ['ProblemInput', 'ModelInput']) delete openapi.components?.schemas?.[name];
+  return openapi;
+};
+
 /** Call before the routes are added: the document is made from them. */
 export async function installDocs(
   app: FastifyInstance,
@@ -42,7 +49,7 @@ export async function installDocs(
       security: options.auth ? [{ apiKey: [] }] : [],
     },
     transform: createJsonSchemaTransform({ skipList: [] }),
-    transformObject: jsonSchemaTransformObject,
+    transformObject: withoutInputTwins,
   });
   const complete = (document: OpenAPIV3_1.Document) => {
     addModelOperations(document, service.registry.all(), options.maxSequences);

@@ -52,9 +52,11 @@ export function translate(error: FastifyError): ServiceError {
     const issues = error.validation.slice(0, MOST_FAULTS);
     const faults = issues.map(({ instancePath, message }) => {
       const place = instancePath.slice(1).replaceAll('/', '.') || (error.validationContext ?? 'body');
-      return { pointer: instancePath, detail: `${place}: ${(message ?? 'is not valid').slice(0, 300)}` };
+      const pointer = instancePath === '/' ? '' : instancePath; // the whole body is the empty pointer
+      return { pointer, detail: `${place}: ${(message ?? 'is not valid').slice(0, 300)}` };
     });
-    return new ServiceError('INVALID_REQUEST', faults[0].detail, { faults });
+    const inBody = error.validationContext === 'body'; // pointers lead into the body, not into the path
+    return new ServiceError('INVALID_REQUEST', faults[0].detail, { faults: inBody ? faults : [] });
   }
   const status = error.statusCode ?? 500;
   if (status === 401)
