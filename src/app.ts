@@ -27,8 +27,10 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
     routerOptions: { maxParamLength: 128 },
     genReqId: requestId,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (_error, request, reply) =>
-      sendError(request, reply as FastifyReply, new ServiceError('INVALID_REQUEST', 'the path is malformed')),
+    frameworkErrors: (_error, request, reply) => {
+      mark(request, reply as FastifyReply); // no hook runs for a path that cannot be read
+      return sendError(request, reply as FastifyReply, new ServiceError('INVALID_REQUEST', 'the path is malformed'));
+    },
   });
   app.server.maxConnections = config.maxConnections;
   app.setValidatorCompiler(validatorCompiler);
@@ -43,9 +45,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   });
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('cache-control', 'no-store');
+    mark(request, reply);
     if (service.draining) reply.header('connection', 'close');
     done();
   });
@@ -65,6 +65,11 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   installOps(app, service);
   installRest(app, service, config);
   return app;
+}
+
+/** The headers that every reply bears. */
+function mark({ id }: { id: string }, reply: FastifyReply): void {
+  reply.headers({ 'x-request-id': id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
 }
 
 /** The caller's x-request-id if it is harmless, else a fresh one. */

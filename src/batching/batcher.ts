@@ -1,7 +1,7 @@
 // The scheduler of one model: admits all of a request or nothing, and cuts a batch whenever a runner is free.
 import { ServiceError } from '../core/errors.ts';
 import { collate, type Row, split } from '../model/collate.ts';
-import type { Sequence } from '../model/sequence.ts';
+import { type Sequence, sequenceBytes } from '../model/sequence.ts';
 import type { Signature } from '../model/signature.ts';
 import { type Runner, RunnerLost, type RunResult } from '../runtime/runner.ts';
 import { type Batch, type BatchRules, type Entry, EntryQueue } from './queue.ts';
@@ -22,8 +22,8 @@ export interface BatcherOptions {
   readonly signature: Signature;
   readonly runner: Runner;
   readonly rules: BatchRules;
-  /** Most sequences admitted and not yet answered. */
-  readonly capacity: number;
+  /** Most sequences admitted and not yet answered, and most bytes of their numbers. */
+  readonly capacity: { readonly sequences: number; readonly bytes: number };
   /** How long a batch that is not full may wait for company; 0 sends whatever waits as soon as a runner is free. */
   readonly maxDelayMs?: number;
   readonly onBatch?: (report: BatchReport) => void;
@@ -36,6 +36,7 @@ export class Batcher {
   readonly #queue: EntryQueue;
   /** Sequences admitted and not yet answered. */
   #pending = 0;
+  #pendingBytes = 0;
   #running = 0;
   #scheduled = false;
   #delay?: NodeJS.Timeout;
@@ -54,13 +55,19 @@ export class Batcher {
   /** Queues every sequence. @throws {ServiceError} OVERLOADED if they do not all fit; then none is queued. */
   submit(sequences: readonly Sequence[]): Submission {
     const { capacity } = this.#options;
-    if (this.#pending + sequences.length > capacity) {
-      throw new ServiceError('OVERLOADED', `the queue is full (${capacity} sequences); try again shortly`);
+    const bytes = sequences.reduce((sum, sequence) => sum + sequenceBytes(sequence), 0);
+    if (this.#pending + sequences.length > capacity.sequences || this.#pendingBytes + bytes > capacity.bytes) {
+      throw new ServiceError('OVERLOADED', 'the queue has no room for this request; try again shortly');
     }
     // The queue lets go of cancelled entries when it meets them; make it do so before it outgrows its bound.
-    if (this.#queue.size + sequences.length > capacity) this.#queue.sweep();
-    const submission = new Submission(sequences.length, this.#release);
+    if (this.#queue.size + sequences.length > capacity.sequences) this.#queue.sweep();
+    const submission = new Submission(sequences.length, () => {
+      this.#pending -= sequences.length;
+      this.#pendingBytes -= bytes;
+      this.#checkDrained();
+    });
     this.#pending += sequences.length;
+    this.#pendingBytes += bytes;
     const enqueuedMs = performance.now();
     sequences.forEach((sequence, index) => {
       this.#queue.add({ sequence, submission, index, enqueuedMs });
@@ -76,11 +83,6 @@ export class Batcher {
       this.#whenDrained = resolve;
     });
   }
-
-  readonly #release = (submission: Submission): void => {
-    this.#pending -= submission.size;
-    this.#checkDrained();
-  };
 
   #checkDrained(): void {
     if (this.#pending === 0 && this.#running === 0) this.#whenDrained?.();

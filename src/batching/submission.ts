@@ -13,16 +13,14 @@ export class Submission {
   /** One row per sequence, in the caller's order. */
   readonly rows: Promise<Row[]>;
   readonly ride: Ride = { queueMs: 0, runMs: 0, batchSize: 0 };
-  readonly size: number;
   readonly #rows: Row[];
-  readonly #onSettled: (submission: Submission) => void;
+  readonly #onSettled: () => void;
   #missing: number;
   #settled = false;
   #resolve!: (rows: Row[]) => void;
   #reject!: (error: ServiceError) => void;
 
-  constructor(size: number, onSettled: (submission: Submission) => void) {
-    this.size = size;
+  constructor(size: number, onSettled: () => void) {
     this.#missing = size;
     this.#rows = new Array(size);
     this.#onSettled = onSettled;
@@ -52,7 +50,7 @@ export class Submission {
 
   #settle(outcome: () => void): void {
     this.#settled = true;
-    this.#onSettled(this);
+    this.#onSettled();
     outcome();
   }
 }

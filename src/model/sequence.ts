@@ -17,6 +17,13 @@ export interface Sequence {
   readonly longest: number;
 }
 
+/** What a waiting sequence takes of memory, nearly. */
+export function sequenceBytes({ parts }: Sequence): number {
+  const bytesOf = ({ data }: Part) =>
+    Array.isArray(data) ? data.reduce((sum, token) => sum + 16 + 2 * token.length, 0) : data.byteLength;
+  return parts.reduce((sum, part) => sum + bytesOf(part), 0);
+}
+
 /** Checks the value at `path` of a request body. @throws {ServiceError} INVALID_SEQUENCE. */
 export type SequenceParser = (value: unknown, path: readonly (string | number)[]) => Sequence;
 

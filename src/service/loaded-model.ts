@@ -27,7 +27,7 @@ export interface ModelOptions {
   readonly paddedSteps: number;
   readonly maxQueueDelayMs: number;
   readonly queueCapacity: number;
-  readonly maxSequences: number;
+  readonly queueBytes: number;
   /** The worker thread's file, where it is not the usual one. */
   readonly workerFile?: URL;
 }
@@ -123,7 +123,7 @@ export async function loadModel(
     signature,
     runner: pool,
     rules: { ...limits, mixing: certificate.mixing },
-    capacity: options.queueCapacity,
+    capacity: { sequences: options.queueCapacity, bytes: options.queueBytes },
     maxDelayMs: options.maxQueueDelayMs,
     onBatch: report => modelMetrics.batch(report),
     onFailure: error => modelLog.error({ err: error }, 'a batch failed'),

@@ -137,4 +137,5 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     for name, answer in all_baselines(load(Path(__file__).parent)).items():
-        print(name, {k: round(v, 3) for k, v in scores(*answer("validation")).items()}, {k: round(v, 3) for k, v in scores(*answer("test")).items()}, sep="\n  ")
+        for split in ("validation", "test"):
+            print(name, split, {k: round(v, 3) for k, v in scores(*answer(split)).items()})

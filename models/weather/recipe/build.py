@@ -15,7 +15,7 @@ import torch
 import manifest as files
 from baselines import all_baselines
 from card import card
-from check import check
+from check import check, check_golden
 from data import load, target_days, windows
 from export import export
 from golden import example_sequences, golden_cases
@@ -93,16 +93,20 @@ def main():
     print("exporting and checking")
     graph = args.out / "model.onnx"
     export(model, graph)
-    metrics["graph"] = {
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "bytes": graph.stat().st_size,
-        "worst_difference_to_torch": check(graph, model, cities),
-    }
-    args.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
     files.write_json(args.out / "manifest.json", files.manifest(graph))
     producer = {"formatVersion": 1, "producer": f"torch {torch.__version__.split('+')[0]}", "tolerance": 1e-5}
     files.write_json(args.out / "golden.json", producer, {"cases": golden_cases(model, cities)})
     files.write_json(args.out / "example.json", {}, {"sequences": example_sequences(cities)})
+    worst = check(graph, model, cities), check_golden(graph, args.out / "golden.json")
+    if max(worst) > producer["tolerance"]:
+        raise SystemExit(f"onnxruntime differs from PyTorch by {max(worst)}, more than {producer['tolerance']}")
+    metrics["graph"] = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "bytes": graph.stat().st_size,
+        "worst_difference_to_torch": worst[0],
+        "worst_difference_to_golden": worst[1],
+    }
+    args.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
     (args.out / "CARD.md").write_text(card(metrics))
     print(f"wrote {args.out.name}: {metrics['graph']}")
 

@@ -1,7 +1,10 @@
 """Checks of the exported graph in onnxruntime: against PyTorch, alone against ragged padded batches, and step by step."""
+import json
+
 import numpy as np
 import onnxruntime as ort
 
+from data import CITIES, FEATURES, WEATHER
 from golden import CASES, answer, history
 from model import HIDDEN
 
@@ -52,4 +55,17 @@ def check(path, model, cities, rounds=60):
                 first = run(session, [h[:cut]])
                 second = row(run(session, [h[cut:]], (first["hn"], first["cn"])), 0)
                 assert all(np.array_equal(second[k], whole[k]) for k in whole), "a history in two calls differs"
+    return worst
+
+
+def check_golden(path, golden):
+    """The worst absolute difference of the graph to the golden file as written, each case read back from JSON."""
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for case in json.loads(golden.read_text())["cases"]:
+        steps = [list(s.values()) if isinstance(s, dict) else s for s in case["sequence"]]
+        for s in steps:
+            s[4], s[6] = WEATHER.index(s[4]), CITIES.index(s[6])
+        found = row(run(session, [np.array(steps, np.float32).reshape(-1, len(FEATURES))]), 0)
+        worst = max(worst, *(float(np.abs(found[k] - np.float32(v)).max()) for k, v in case["outputs"].items()))
     return worst

@@ -27,6 +27,7 @@ def history(cities, length, name, last):
 def step(row, by_name=False):
     """One raw day as a caller writes it: units as numbers, categories as labels."""
     numbers = [round(float(v), 1) for v in row[:4]]
+    assert np.array_equal(np.float32(numbers), row[:4]), "weather.csv has more than one decimal"
     values = [*numbers, WEATHER[int(row[4])], int(row[5]), CITIES[int(row[6])]]
     return dict(zip(FEATURES, values)) if by_name else values
 

@@ -7,7 +7,7 @@ from intervals import COVERAGE
 
 UNITS = {"temp_max": "degC", "temp_min": "degC", "wind": "m/s"}
 SAYS = {"temp_max": "Highest temperature of tomorrow", "temp_min": "Lowest temperature of tomorrow",
-        "wind": "Mean wind speed of tomorrow"}
+        "wind": "Wind speed of tomorrow"}
 
 
 def manifest(graph):
@@ -54,5 +54,5 @@ def write_json(path, value, rows=None):
     if rows:
         (key, items), = rows.items()
         lines = ",\n    ".join(json.dumps(i) for i in items)
-        text = text[:-2] + ("," if value else "") + f'\n  "{key}": [\n    {lines}\n  ]\n}}'
+        text = text[:-1].rstrip() + ("," if value else "") + f'\n  "{key}": [\n    {lines}\n  ]\n}}'
     path.write_text(text + "\n")

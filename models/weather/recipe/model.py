@@ -47,7 +47,7 @@ class Weather(nn.Module):
     """One shared LSTM trunk and five linear heads on [h_T, x_T]: the direct term from input to output is kept.
     A regression head answers v, a, b: the value v and its bounds v - exp(a) and v + exp(b)."""
 
-    def __init__(self, steps, dropout=0.3):
+    def __init__(self, steps, dropout):
         super().__init__()
         self.features = Features(steps)
         self.trunk = nn.LSTM(self.features.size, HIDDEN, batch_first=True)
