@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { z } from 'zod';
-import { messageOf } from './core/errors.ts';
 import { SETTINGS, type Setting } from './settings.ts';
 
 // The runtime reads this when its library is loaded; worker threads only ever see a copy of the environment.
@@ -43,24 +42,23 @@ export function readInvocation(args: readonly string[], env: NodeJS.ProcessEnv =
     if (parsed.success) values[key] = parsed.data;
     else mistakes.push(`${from}: ${parsed.error.issues[0].message}${s.secret ? '' : ` (got "${given}")`}`);
   }
-  if (mistakes.length === 0) checkTogether(values as Config, mistakes);
+  if (Object.keys(values).length === entries.length) checkTogether(values as Config, mistakes);
   if (mistakes.length > 0) throw new ConfigError(`the configuration is not valid:\n  ${mistakes.join('\n  ')}`);
   const config = Object.freeze(values) as Config;
   return flags['print-config'] ? { print: configText(config) } : { config };
 }
 
+/** Lenient parsing, so that one wrong flag does not hide the mistakes in the others. */
 function readFlags(args: readonly string[], mistakes: string[]): Record<string, string | boolean | undefined> {
   const options: Record<string, { type: 'string' | 'boolean' }> = {
     help: { type: 'boolean' },
     'print-config': { type: 'boolean' },
   };
   for (const [, s] of entries) if (!s.secret) options[flagOf(s.env)] = { type: 'string' };
-  try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    mistakes.push(messageOf(error));
-    return {};
-  }
+  const { values, positionals } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true });
+  for (const name of Object.keys(values)) if (!(name in options)) mistakes.push(`--${name}: there is no such flag`);
+  for (const word of positionals) mistakes.push(`"${word}": flags begin with --`);
+  return values as Record<string, string | boolean | undefined>;
 }
 
 function secretFile(s: Setting, env: NodeJS.ProcessEnv, mistakes: string[]): string | undefined {
