@@ -56,7 +56,8 @@ function readFlags(args: readonly string[], mistakes: string[]): Record<string, 
   };
   for (const [, s] of entries) if (!s.secret) options[flagOf(s.env)] = { type: 'string' };
   const { values, positionals } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true });
-  for (const name of Object.keys(values)) if (!(name in options)) mistakes.push(`--${name}: there is no such flag`);
+  for (const name of Object.keys(values))
+    if (!Object.hasOwn(options, name)) mistakes.push(`--${name}: there is no such flag`);
   for (const word of positionals) mistakes.push(`"${word}": flags begin with --`);
   return values as Record<string, string | boolean | undefined>;
 }

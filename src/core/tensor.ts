@@ -1,6 +1,6 @@
 // Plain tensors: what collate makes, what crosses a thread, what a session takes and gives.
 
-const ARRAYS = {
+export const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
   float16: Uint16Array,
@@ -37,14 +37,4 @@ export function elementCount(dims: readonly number[]): number {
 export function zeros(dtype: DType, dims: readonly number[]): Tensor {
   const count = elementCount(dims);
   return { dtype, dims, data: dtype === 'string' ? new Array<string>(count).fill('') : new ARRAYS[dtype](count) };
-}
-
-/** The buffers to hand over when the tensors cross a thread; the sender must not touch them afterwards. */
-export function transferList(tensors: Tensors): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const name in tensors) {
-    const { data } = tensors[name];
-    if (!Array.isArray(data)) buffers.add(data.buffer as ArrayBuffer);
-  }
-  return [...buffers];
 }

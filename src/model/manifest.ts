@@ -131,7 +131,7 @@ export async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw new LoadError(`${base} is not JSON: ${messageOf(error)}`);
+    throw new LoadError(`${base} is not JSON: ${messageOf(error).replace(/\s+/g, ' ')}`);
   }
 }
 

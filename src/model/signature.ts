@@ -125,6 +125,9 @@ class Binder {
     const input = this.#feed(where, pair.input, HEAD_DTYPES, undefined);
     const output = this.#tensor(where, 'output', this.#outputs, pair.output, HEAD_DTYPES);
     this.#batch(where, input, pair.batchAxis);
+    if (input.dims.length > 0 && pair.batchAxis >= input.dims.length) {
+      this.#fault(`${where}: a shape of ${input.dims.length} dimensions has no batch axis ${pair.batchAxis}`);
+    }
     if (input.dims.some((dim, axis) => axis !== pair.batchAxis && typeof dim !== 'number')) {
       this.#fault(`${where}: shape [${input.dims.join(', ')}] must be fixed but for its batch axis ${pair.batchAxis}`);
     }

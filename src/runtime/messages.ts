@@ -1,5 +1,5 @@
-// What crosses the boundary between the pool and a worker thread. Tensor buffers are handed over, not copied.
-import type { Tensors } from '../core/tensor.ts';
+// What crosses the boundary between the pool and a worker thread. A packed buffer is handed over, not copied again.
+import type { Packed } from './packed.ts';
 
 export type ProviderChoice = 'auto' | 'cpu' | 'cuda';
 export type Provider = 'cpu' | 'cuda';
@@ -17,11 +17,11 @@ export interface SessionFacts {
 }
 
 export type ToWorker =
-  | { readonly type: 'run'; readonly id: number; readonly feeds: Tensors; readonly fetches: readonly string[] }
+  | { readonly type: 'run'; readonly id: number; readonly feeds: Packed; readonly fetches: readonly string[] }
   | { readonly type: 'close' };
 
 export type FromWorker =
   | { readonly type: 'open'; readonly facts: SessionFacts }
   | { readonly type: 'refused'; readonly message: string }
-  | { readonly type: 'done'; readonly id: number; readonly outputs: Tensors; readonly runMs: number }
+  | { readonly type: 'done'; readonly id: number; readonly outputs: Packed; readonly runMs: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string };

@@ -14,7 +14,7 @@ export interface Runner {
   /** Called whenever `idle` or `ahead` may have grown other than by a finished run. */
   onFree: () => void;
   /**
-   * Runs one batch and takes over the feeds' buffers. Call only while `idle + ahead > 0`.
+   * Runs one batch; the feeds are the caller's again at once. Call only while `idle + ahead > 0`.
    * @throws {RunnerLost} if the worker died; any other error is the run's own.
    */
   run(feeds: Tensors, fetches: readonly string[]): Promise<RunResult>;

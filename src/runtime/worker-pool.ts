@@ -1,8 +1,10 @@
 // A Runner over worker threads: idle set, one batch ahead, crash -> fail in flight -> respawn with backoff.
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { LoadError } from '../core/errors.ts';
-import { type Tensors, transferList } from '../core/tensor.ts';
+import type { Tensors } from '../core/tensor.ts';
 import type { FromWorker, SessionFacts, SessionOptions, ToWorker } from './messages.ts';
+import { pack, unpack } from './packed.ts';
 import { type Runner, RunnerLost, type RunResult } from './runner.ts';
 
 export interface WorkerPoolOptions {
@@ -83,7 +85,8 @@ export class WorkerPool implements Runner {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       seat.pending.push({ id, resolve, reject });
-      this.#send(seat, { type: 'run', id, feeds, fetches }, transferList(feeds));
+      const packed = pack(feeds);
+      this.#send(seat, { type: 'run', id, feeds: packed, fetches }, [packed.bytes]);
     });
   }
 
@@ -133,7 +136,9 @@ export class WorkerPool implements Runner {
         reason = error.message;
       });
       worker.once('exit', () => {
-        reject(new LoadError(`the runtime refuses the graph: ${reason.split('\n')[0]}`));
+        const { graphFile } = this.#options.session;
+        const line = reason.split('\n')[0].replaceAll(graphFile, path.basename(graphFile));
+        reject(new LoadError(`the runtime refuses the graph: ${line}`));
         this.#lost(seat, reason);
       });
     });
@@ -143,7 +148,7 @@ export class WorkerPool implements Runner {
     const pending = seat.pending.shift();
     if (pending?.id !== message.id) throw new Error('a worker answered out of order');
     seat.crashes = 0;
-    if (message.type === 'done') pending.resolve(message);
+    if (message.type === 'done') pending.resolve({ outputs: unpack(message.outputs), runMs: message.runMs });
     else pending.reject(new Error(message.message));
     this.#checkQuiet();
   }

@@ -2,8 +2,8 @@
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../core/errors.ts';
-import { transferList } from '../core/tensor.ts';
 import type { FromWorker, SessionOptions, ToWorker } from './messages.ts';
+import { pack, unpack } from './packed.ts';
 import { openSession, type Session } from './session.ts';
 
 const port = parentPort;
@@ -23,8 +23,8 @@ async function handle(session: Session, message: ToWorker): Promise<void> {
   const { id, feeds, fetches } = message;
   try {
     const start = performance.now();
-    const outputs = await session.run(feeds, fetches);
-    answer({ type: 'done', id, outputs, runMs: performance.now() - start }, transferList(outputs));
+    const outputs = pack(await session.run(unpack(feeds), fetches));
+    answer({ type: 'done', id, outputs, runMs: performance.now() - start }, [outputs.bytes]);
   } catch (error) {
     answer({ type: 'failed', id, message: messageOf(error) });
   }

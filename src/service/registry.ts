@@ -39,7 +39,7 @@ export class Registry {
       const versions = this.#models.get(model) ?? new Map<string, LoadedModel>();
       this.#models.set(model, versions.set(version, loaded));
     } catch (error) {
-      const reason = `${[model, version].filter(Boolean).join('/')}: ${messageOf(error)}`;
+      const reason = `${[model, version].filter(Boolean).join('/')}: ${messageOf(error).replace(/\s+/g, ' ')}`;
       this.refused.push({ model, version, reason });
       const unexpected = error instanceof LoadError ? {} : { err: error };
       this.#log.error({ model, version, ...unexpected }, `refused ${reason}`);
