@@ -18,6 +18,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 export async function buildApp(config: Config, service: Service, log: Logger): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: log as FastifyBaseLogger,
+    childLoggerFactory: logger => logger, // a child for every request costs more than all our own checks
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.maxBodyBytes,
     requestTimeout: config.bodyTimeoutMs,
@@ -54,7 +55,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
     service.metrics.httpSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
     if (config.accessLog) {
       const { method, url } = request;
-      request.log.info({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
+      request.log.info({ reqId: request.id, method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
     }
     done();
   });

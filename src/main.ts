@@ -5,7 +5,7 @@ import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { buildApp } from './app.ts';
 import { type Config, ConfigError, readInvocation } from './config.ts';
-import { LoadError } from './core/errors.ts';
+import { LoadError, messageOf } from './core/errors.ts';
 import { Service } from './service/service.ts';
 import { VERSION } from './version.ts';
 
@@ -32,9 +32,10 @@ try {
   if ('print' in invocation) console.log(invocation.print);
   else await serve(invocation.config);
 } catch (error) {
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  const { code, port, syscall = '' } = error as NodeJS.ErrnoException & { port?: number };
   if (error instanceof ConfigError || error instanceof LoadError) console.error(`polyhead: ${error.message}`);
   else if (code === 'EADDRINUSE') console.error(`polyhead: port ${port} is taken; choose another with --port`);
+  else if (/^(listen|bind|getaddrinfo)$/.test(syscall)) console.error(`polyhead: ${messageOf(error)}`);
   else console.error(error);
   process.exit(1);
 }

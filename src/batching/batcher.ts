@@ -88,8 +88,16 @@ export class Batcher {
     if (this.#pending === 0 && this.#running === 0) this.#whenDrained?.();
   }
 
-  /** Dispatches at the end of this turn of the event loop, so that requests read in one turn ride together. */
+  /**
+   * Dispatches at the end of this turn of the event loop, so that requests read in one turn ride together; an idle worker
+   * does not wait for that once half a batch is there, so that it computes while the rest of a burst is read.
+   */
   #schedule(): void {
+    const { runner, rules } = this.#options;
+    if (runner.idle > 0 && 2 * this.#queue.size >= rules.batchSize) {
+      this.#dispatch();
+      return;
+    }
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {

@@ -58,9 +58,12 @@ export async function installDocs(
   app.decorate('apiDocument', () => complete(structuredClone(app.swagger()) as OpenAPIV3_1.Document));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.apiDocument());
   await app.register(async docs => {
-    // No upgrade to https and no HSTS: the page must also work over plain http on any host.
+    // No upgrade to https, and no header that browsers obey over https alone and complain about elsewhere: the page must
+    // also work over plain http on any host.
     await docs.register(helmet, {
       strictTransportSecurity: false,
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
       contentSecurityPolicy: {
         useDefaults: false,
         directives: {

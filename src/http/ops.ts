@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Service } from '../service/service.ts';
+import { problems } from './rest/schemas.ts';
 
 const versionInfo = z.object({ name: z.literal('polyhead'), version: z.string(), node: z.string() });
 const readiness = z.object({
@@ -47,7 +48,14 @@ export function installOps(instance: FastifyInstance, service: Service): void {
   );
   app.get(
     '/version',
-    { schema: { tags, summary: 'What is running', operationId: 'version', response: { 200: versionInfo } } },
+    {
+      schema: {
+        tags,
+        summary: 'What is running',
+        operationId: 'version',
+        response: { 200: versionInfo, ...problems(401) },
+      },
+    },
     () => ({ name: 'polyhead' as const, version: service.version, node: process.version }),
   );
   app.get(
@@ -59,6 +67,7 @@ export function installOps(instance: FastifyInstance, service: Service): void {
         operationId: 'metrics',
         response: {
           200: { description: 'Text exposition format.', content: { 'text/plain': { schema: z.string() } } },
+          ...problems(401),
         },
       },
     },

@@ -178,8 +178,11 @@ function firstNonFinite(tensor: TensorProto, raw: Uint8Array): number | undefine
   return tensor.int32Data.some(full) || aligned(raw, Uint16Array).some(full) ? Number.NaN : undefined;
 }
 
-/** A copy as a typed array, since a protobuf's bytes begin anywhere; an incomplete last value is left out. */
+/**
+ * A copy as a typed array, since a protobuf's bytes begin anywhere; an incomplete last value is left out. Where a
+ * tensor has no raw bytes, protobufjs gives an empty plain array.
+ */
 function aligned<T>(raw: Uint8Array, array: { new (buffer: ArrayBuffer): T; BYTES_PER_ELEMENT: number }): T {
-  const whole = raw.byteLength - (raw.byteLength % array.BYTES_PER_ELEMENT);
-  return new array(new Uint8Array(raw.subarray(0, whole)).buffer);
+  const whole = raw.length - (raw.length % array.BYTES_PER_ELEMENT);
+  return new array(new Uint8Array(raw.slice(0, whole)).buffer);
 }

@@ -84,9 +84,9 @@ export class WorkerPool implements Runner {
     if (!seat) return Promise.reject(new RunnerLost('no worker is free', false));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      seat.pending.push({ id, resolve, reject });
       const packed = pack(feeds);
       this.#send(seat, { type: 'run', id, feeds: packed, fetches }, [packed.bytes]);
+      seat.pending.push({ id, resolve, reject }); // only now: feeds that cannot be packed must not hold the seat
     });
   }
 

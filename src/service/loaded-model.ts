@@ -92,12 +92,13 @@ export async function loadModel(
   const requested = manifest.executionProvider ?? options.executionProvider;
   const session = { graphFile, provider: requested, intraOpThreads: options.intraOpThreads };
   const modelLog = log.child({ model: name, version });
+  let countCrash = () => {}; // a worker may die before the model has metrics
   const pool = await WorkerPool.open({
     session,
     size: options.workers,
     workerFile: options.workerFile,
     onEvent: (event, detail) => {
-      if (event === 'crashed') modelMetrics.workerCrashed();
+      if (event === 'crashed') countCrash();
       modelLog.warn({ detail }, `a worker ${event}`);
     },
   });
@@ -129,6 +130,7 @@ export async function loadModel(
     onFailure: error => modelLog.error({ err: error }, 'a batch failed'),
   });
   const modelMetrics = metrics.forModel(name, version, () => ({ pending: batcher.pending, workers: pool.alive }));
+  countCrash = modelMetrics.workerCrashed;
   modelLog.info(
     {
       ...provider,
