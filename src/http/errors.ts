@@ -82,7 +82,8 @@ function problem(error: ServiceError, requestId: string): Record<string, unknown
 
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
   const status = STATUS[error.code];
-  if (status >= 500 && error.cause) request.log.error({ err: error.cause, code: error.code, reqId: request.id }, error.message);
+  if (status >= 500 && error.cause)
+    request.log.error({ err: error.cause, code: error.code, reqId: request.id }, error.message);
   if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyhead"');
   return reply

@@ -82,19 +82,22 @@ class Binder {
     const width = numeric ? spec.features.length : 1;
     const where = `input "${spec.name}"`;
     const tensor = this.#feed(where, spec.tensor, INPUT_DTYPES[spec.kind], numeric ? 3 : 2);
-    this.#batch(where, tensor, 0);
-    const [, time, features] = tensor.dims;
-    if (typeof time === 'number' && (spec.time.minimum !== time || spec.time.maximum !== time)) {
-      this.#fault(
-        `${where}: the graph takes exactly ${time} time steps, the manifest ${spec.time.minimum} to ${spec.time.maximum}`,
-      );
-    }
-    if (numeric && typeof features === 'number' && features !== width) {
-      this.#fault(`${where}: the graph takes ${features} features, the manifest names ${width}`);
-    }
+    if (tensor.dims.length === (numeric ? 3 : 2)) this.#inputShape(where, spec, tensor, width);
     const lengths = spec.lengths ? this.#feed(`${where} lengths`, spec.lengths, LENGTH_DTYPES, 1) : undefined;
     const mask = spec.mask ? this.#feed(`${where} mask`, spec.mask, MASK_DTYPES, 2) : undefined;
     return { spec, tensor, lengths, mask, width };
+  }
+
+  #inputShape(where: string, spec: ManifestInput, tensor: TensorInfo, width: number): void {
+    const [, time, features] = tensor.dims;
+    this.#batch(where, tensor, 0);
+    if (typeof time === 'number' && (spec.time.minimum !== time || spec.time.maximum !== time)) {
+      const { minimum, maximum } = spec.time;
+      this.#fault(`${where}: the graph takes exactly ${time} time steps, the manifest ${minimum} to ${maximum}`);
+    }
+    if (typeof features === 'number' && features !== width) {
+      this.#fault(`${where}: the graph takes ${features} features, the manifest names ${width}`);
+    }
   }
 
   head(spec: ManifestHead): SignatureHead {
