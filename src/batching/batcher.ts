@@ -40,7 +40,7 @@ export class Batcher {
   #running = 0;
   #scheduled = false;
   #delay?: NodeJS.Timeout;
-  #whenDrained?: () => void;
+  readonly #whenDrained: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -52,13 +52,17 @@ export class Batcher {
     return this.#pending;
   }
 
+  /** Refuses early what would not be admitted. @throws {ServiceError} OVERLOADED unless there is room for so many sequences. */
+  checkRoom(sequences: number): void {
+    if (this.#pending + sequences > this.#options.capacity.sequences) throw overloaded();
+  }
+
   /** Queues every sequence. @throws {ServiceError} OVERLOADED if they do not all fit; then none is queued. */
   submit(sequences: readonly Sequence[]): Submission {
     const { capacity } = this.#options;
+    this.checkRoom(sequences.length);
     const bytes = sequences.reduce((sum, sequence) => sum + sequenceBytes(sequence), 0);
-    if (this.#pending + sequences.length > capacity.sequences || this.#pendingBytes + bytes > capacity.bytes) {
-      throw new ServiceError('OVERLOADED', 'the queue has no room for this request; try again shortly');
-    }
+    if (this.#pendingBytes + bytes > capacity.bytes) throw overloaded();
     // The queue lets go of cancelled entries when it meets them; make it do so before it outgrows its bound.
     if (this.#queue.size + sequences.length > capacity.sequences) this.#queue.sweep();
     const submission = new Submission(sequences.length, () => {
@@ -80,12 +84,13 @@ export class Batcher {
   async drain(): Promise<void> {
     if (this.#pending === 0 && this.#running === 0) return;
     await new Promise<void>(resolve => {
-      this.#whenDrained = resolve;
+      this.#whenDrained.push(resolve);
     });
   }
 
   #checkDrained(): void {
-    if (this.#pending === 0 && this.#running === 0) this.#whenDrained?.();
+    if (this.#pending > 0 || this.#running > 0) return;
+    for (const resolve of this.#whenDrained.splice(0)) resolve();
   }
 
   /**
@@ -179,4 +184,8 @@ export class Batcher {
     this.#schedule();
     this.#checkDrained();
   }
+}
+
+function overloaded(): ServiceError {
+  return new ServiceError('OVERLOADED', 'the queue has no room for this request; try again shortly');
 }

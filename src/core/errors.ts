@@ -30,7 +30,11 @@ export class ServiceError extends Error {
   readonly faults: readonly Fault[];
 
   constructor(code: ErrorCode, message: string, options: { faults?: readonly Fault[]; cause?: unknown } = {}) {
+    // An answer to a caller, not a fault of ours: under overload, stack traces would be a good part of the work.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.faults = options.faults ?? [];
   }

@@ -41,7 +41,7 @@ export class WorkerPool implements Runner {
   #facts?: SessionFacts;
   #nextId = 0;
   #closing = false;
-  #whenQuiet?: () => void;
+  readonly #whenQuiet: (() => void)[] = [];
 
   private constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -95,7 +95,7 @@ export class WorkerPool implements Runner {
     for (const seat of this.#seats) clearTimeout(seat.retry);
     if (this.#seats.some(seat => seat.pending.length > 0)) {
       await new Promise<void>(resolve => {
-        this.#whenQuiet = resolve;
+        this.#whenQuiet.push(resolve);
       });
     }
     // A worker ends by message, after its run: terminating a running one would abort the process.
@@ -179,6 +179,7 @@ export class WorkerPool implements Runner {
   }
 
   #checkQuiet(): void {
-    if (this.#seats.every(seat => seat.pending.length === 0)) this.#whenQuiet?.();
+    if (this.#seats.some(seat => seat.pending.length > 0)) return;
+    for (const resolve of this.#whenQuiet.splice(0)) resolve();
   }
 }

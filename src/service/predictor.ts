@@ -32,6 +32,7 @@ export interface PredictionCall {
  */
 export function predict(model: LoadedModel, request: PredictRequest): PredictionCall {
   const indices = headIndices(model, request.heads);
+  model.batcher.checkRoom(request.sequences.length); // before the numbers are read: refusing must be cheap
   const sequences = request.sequences.map((value, i) => model.parse(value, ['sequences', i]));
   const submission = model.batcher.submit(sequences);
   const deadline = setTimeout(() => {

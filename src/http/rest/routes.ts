@@ -71,6 +71,11 @@ export function installRest(instance: FastifyInstance, service: Service, options
     request => describe(request.params.model, request.params.version),
   );
 
+  // A full queue refuses before the body is read and parsed: under overload that is most of the work.
+  const refuseEarly = async (request: FastifyRequest) => {
+    const { model, version } = request.params as { model: string; version?: string };
+    registry.get(model, version).batcher.checkRoom(1);
+  };
   const predictErrors = problems(400, 401, 404, 408, 413, 415, 422, 500, 503, 504);
   const predictSchema = {
     tags: ['predict'],
@@ -81,6 +86,7 @@ export function installRest(instance: FastifyInstance, service: Service, options
   app.post(
     '/v1/models/:model/predict',
     {
+      onRequest: refuseEarly,
       schema: {
         ...predictSchema,
         summary: 'Every head for every sequence, by the newest version',
@@ -93,6 +99,7 @@ export function installRest(instance: FastifyInstance, service: Service, options
   app.post(
     '/v1/models/:model/versions/:version/predict',
     {
+      onRequest: refuseEarly,
       schema: {
         ...predictSchema,
         summary: 'Every head for every sequence, by one version',
