@@ -13,9 +13,8 @@ async function serve(config: Config): Promise<void> {
   const log = pino({ level: config.logLevel });
   const service = await Service.start({ ...config, version: VERSION, models: config }, log);
   const app = await buildApp(config, service, log);
-  await app.listen({ host: config.host, port: config.port, backlog: 4096 });
 
-  // The first signal drains; the second ends the process at once.
+  // The first signal drains; the second ends the process at once. Whoever reads that it listens may already signal.
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'an error nobody caught');
     log.info({ signal }, 'draining');
@@ -25,6 +24,7 @@ async function serve(config: Config): Promise<void> {
     await service.close();
     log.info('ended');
   });
+  await app.listen({ host: config.host, port: config.port, backlog: 4096 });
 }
 
 try {

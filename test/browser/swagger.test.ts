@@ -1,0 +1,122 @@
+// Swagger UI as a person meets it: a real browser opens /docs of the real server over models/ and sends the examples
+// without editing them. Run by itself with a path, it leaves the picture there:
+//   npm run build && node dist/test/browser/swagger.test.js docs/swagger-ui.png
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { type ServerProcess, startProcess } from '../support/server-process.ts';
+import { ROOT } from '../support/service.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+const FLAGS = [
+  ...'--headless --no-sandbox --disable-gpu --disable-quic --no-first-run'.split(' '),
+  ...'--disable-background-networking --disable-component-update --disable-sync'.split(' '),
+  '--host-resolver-rules=MAP polyhead.test 127.0.0.1',
+];
+// For the picture: the call and its reply on one screen. Long texts are shortened and what says nothing is left out.
+const COMPACT = `
+  .topbar, .curl-command, .request-url, .scheme-container, .info .link, .info__license { display: none }
+  .opblock-section > .opblock-section-header, .opblock-section .parameters-container { display: none }
+  .responses-inner > div > h4, .view-line-link { display: none }
+  .swagger-ui .info { margin: 16px 0 0 }
+  .swagger-ui .info .title { margin: 0 }
+  .swagger-ui .opblock-description-wrapper { padding: 8px 20px 0 }
+  .swagger-ui textarea.body-param__text { height: 135px; min-height: 0 }
+  .swagger-ui .opblock-section-request-body .opblock-description-wrapper { padding: 0 20px }
+  .swagger-ui .execute-wrapper, .swagger-ui .btn-group { padding: 0 20px 12px }
+  .swagger-ui .responses-inner { padding: 8px 20px }
+  .swagger-ui .highlight-code > .microlight { max-height: 445px }
+`;
+const example = JSON.parse(readFileSync(`${ROOT}models/weather/1/example.json`, 'utf8'));
+const manifest = JSON.parse(readFileSync(`${ROOT}models/weather/1/manifest.json`, 'utf8'));
+const heads: string[] = manifest.heads.map((head: { name: string }) => head.name);
+
+const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is not installed (apt-get install chromium)`;
+if (skip) console.log(`Swagger UI is not tested: ${skip}`);
+
+describe('Swagger UI', { skip, timeout: 180_000 }, () => {
+  let server: ServerProcess;
+  let browser: Browser;
+  const scratch = mkdtempSync(path.join(tmpdir(), 'polyhead-picture-'));
+  const picture = process.argv[2] ?? path.join(scratch, 'swagger-ui.png');
+
+  before(async () => {
+    const env = { HOST: '0.0.0.0', POLYHEAD_AUTH: 'off', POLYHEAD_MODEL_REPOSITORY: `${ROOT}models` };
+    server = await startProcess({ env });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+    rmSync(scratch, { recursive: true });
+  });
+
+  /** Opens /docs under a host name, does something there, and finds nothing that the browser complained about. */
+  async function visit(host: string, act: (page: Page) => Promise<void>): Promise<void> {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1100 } });
+    const complaints: string[] = [];
+    page.on('console', message => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
+    });
+    page.on('pageerror', error => complaints.push(`uncaught: ${error.message}`));
+    page.on('requestfailed', request => complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+    page.on('response', reply => {
+      if (reply.status() >= 400) complaints.push(`${reply.status()}: ${reply.url()}`);
+    });
+    page.setDefaultTimeout(20_000);
+    try {
+      await page.goto(`http://${host}:${new URL(server.origin).port}/docs`);
+      await page.locator('.opblock').first().waitFor();
+      await act(page);
+    } finally {
+      await page.close();
+    }
+    assert.deepEqual(complaints, []);
+  }
+
+  /** Opens an operation, sends its example as it stands, and holds the reply on the page to the model. */
+  async function execute(page: Page, url: string): Promise<Locator> {
+    const block = page.locator('.opblock-post').filter({ has: page.locator(`[data-path="${url}"]`) });
+    await block.locator('.opblock-summary-control').click();
+    await block.getByRole('button', { name: 'Try it out' }).click();
+    await block.getByRole('button', { name: 'Execute' }).click();
+    const reply = block.locator('.live-responses-table');
+    await reply.waitFor();
+    assert.match((await reply.locator('tbody .response-col_status').first().textContent()) ?? '', /^\s*200/);
+    const body = JSON.parse((await reply.locator('.response-col_description pre').first().textContent()) ?? '');
+    assert.equal(body.model, 'weather');
+    assert.equal(body.predictions.length, example.sequences.length);
+    for (const prediction of body.predictions) assert.deepEqual(Object.keys(prediction.heads), heads);
+    return block;
+  }
+
+  it("sends the model's own operation unedited", async () => {
+    await visit('localhost', async page => {
+      const block = await execute(page, '/v1/models/weather/predict');
+      const tag = page.locator('.opblock-tag-section').filter({ has: block });
+      assert.equal(await tag.locator('.opblock-tag').getAttribute('data-tag'), 'predict by model');
+      await page.addStyleTag({ content: COMPACT });
+      await page.evaluate('scrollTo(0, 0)');
+      await page.screenshot({ path: picture });
+      assert.ok(statSync(picture).size > 20_000, 'the picture shows something');
+    });
+  });
+
+  it('sends the generic operation unedited', async () => {
+    await visit('localhost', async page => {
+      await execute(page, '/v1/models/{model}/predict');
+    });
+  });
+
+  // Browsers excuse loopback from much that they demand of other hosts: headers that ask for https break only those.
+  for (const host of ['127.0.0.1', '127.0.0.2', 'polyhead.test']) {
+    it(`works under ${host}`, async () => {
+      await visit(host, async page => {
+        await execute(page, '/v1/models/weather/predict');
+      });
+    });
+  }
+});

@@ -1,0 +1,88 @@
+// Ten times the load that the server can bear: it serves what it can, refuses the rest at once, stays observable, keeps
+// its memory, and is as before when it is over.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, clientAt } from '../support/client.ts';
+import { send } from '../support/exchange.ts';
+import { probe } from '../support/probe.ts';
+import { parseMetrics } from '../support/prometheus.ts';
+import { repositoryOf } from '../support/served-copies.ts';
+import { type ServerProcess, startProcess } from '../support/server-process.ts';
+import { until } from '../support/until.ts';
+
+const BATCH = 8;
+const RUN_MS = 80;
+/** Sequences a second that one worker can run, since every run takes so long. */
+const CAPACITY = (BATCH / RUN_MS) * 1000;
+const LOAD = 10 * CAPACITY;
+const SECONDS = 4;
+const TICK_MS = 20;
+const READY_WITHIN_MS = 250;
+const PATH = '/v1/models/lstm/versions/1/predict';
+const PENDING = 'polyhead_pending_sequences{model="lstm",version="1"}';
+const body = { sequences: [[[1, 2, 3]]] };
+
+describe('overload', () => {
+  let server: ServerProcess;
+  let call: Client;
+  const sample = async (name: string) => parseMetrics((await call('/metrics')).text).samples.get(name) ?? Number.NaN;
+
+  before(async () => {
+    server = await startProcess({
+      script: 'test/support/gated-server.js',
+      env: {
+        TEST_BLOCK_MS: String(RUN_MS),
+        POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm'),
+        POLYHEAD_BATCH_SIZE: String(BATCH),
+        POLYHEAD_QUEUE_CAPACITY: '64',
+        POLYHEAD_MAX_SEQUENCES: '64',
+      },
+    });
+    call = await clientAt(server.origin);
+    for (let i = 0; i < 20; i++) assert.equal((await call(PATH, { body })).status, 200);
+  });
+
+  after(() => server?.stop());
+
+  it(`bears ${LOAD} requests a second for ${SECONDS} s with room for ${CAPACITY}`, async () => {
+    const memory = await sample('process_resident_memory_bytes');
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
+    const counts = new Map<number, number>();
+    const replies: Promise<void>[] = [];
+    const one = async () => {
+      const { status, headers } = await send(server.origin, PATH, { body, agent });
+      if (status === 503) assert.equal(headers['retry-after'], '1');
+      counts.set(status, (counts.get(status) ?? 0) + 1);
+    };
+    const readiness = probe(server.origin, '/readyz');
+    const start = performance.now();
+    for (let due = 0; due < LOAD * SECONDS; ) {
+      const now = Math.min(LOAD * SECONDS, ((performance.now() - start) / 1000) * LOAD);
+      for (; due < now; due++) replies.push(one());
+      await delay(TICK_MS); // the pace of the load
+    }
+    await Promise.all(replies);
+    const seconds = (performance.now() - start) / 1000;
+    const probes = await readiness.stop();
+    agent.destroy();
+
+    assert.deepEqual([...counts.keys()].sort(), [200, 503]);
+    const served = counts.get(200) ?? 0;
+    const possible = CAPACITY * seconds + 64;
+    assert.ok(served > possible * 0.5, `${served} served of ${possible} possible`);
+    assert.ok((counts.get(503) ?? 0) > LOAD * SECONDS * 0.5);
+    assert.ok(probes.length > 20);
+    assert.ok(probes.every(({ status }) => status === 200));
+    const slowest = Math.max(...probes.map(({ ms }) => ms));
+    assert.ok(slowest < READY_WITHIN_MS, `readyz took ${slowest} ms`);
+
+    await until('nothing is pending', async () => (await sample(PENDING)) === 0, 3000);
+    const then = performance.now();
+    assert.equal((await call(PATH, { body })).status, 200);
+    assert.ok(performance.now() - then < RUN_MS + 500, 'it is slow when the load is over');
+    const growth = (await sample('process_resident_memory_bytes')) - memory;
+    assert.ok(growth < 100e6, `it grew by ${growth} bytes`);
+  });
+});

@@ -1,0 +1,77 @@
+// A session of the real runtime: the provider asked for and the one got, runs, refusals, and where the nodes ran.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { messageOf } from '../../src/core/errors.ts';
+import { collate } from '../../src/model/collate.ts';
+import { openSession, placement } from '../../src/runtime/session.ts';
+import { readGolden } from '../../src/service/golden.ts';
+import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
+import { openFixture } from '../support/models.ts';
+import { ROOT } from '../support/service.ts';
+
+const { folder, signature, graphFile, graph } = await openFixture('test/fixtures/models/lstm/1');
+const options = { graphFile, intraOpThreads: 1 };
+const feeds = () => collate(signature, [randomSequence(signature, 5, randomNumbers(1))]);
+const binding = path.join(ROOT, `node_modules/onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}`);
+const hasCuda = existsSync(path.join(binding, 'libonnxruntime_providers_cuda.so'));
+
+test('cpu is what cpu asks for, and says nothing of a fallback', async () => {
+  const session = await openSession({ ...options, provider: 'cpu' });
+  assert.deepEqual(session.facts, { provider: 'cpu' });
+  await session.release();
+});
+
+test('without CUDA, cuda is refused and auto falls back to cpu with the reason', { skip: hasCuda }, async () => {
+  await assert.rejects(openSession({ ...options, provider: 'cuda' }), error => messageOf(error).length > 0);
+  const session = await openSession({ ...options, provider: 'auto' });
+  assert.deepEqual(session.facts, { provider: 'cpu', fallback: 'the CUDA provider library is not installed' });
+  await session.release();
+});
+
+test('a run gives the outputs fetched, typed and shaped, and what PyTorch computed', async () => {
+  const session = await openSession({ ...options, provider: 'cpu' });
+  const golden = await readGolden(folder, signature);
+  assert.ok(golden && golden.cases.length > 3);
+  for (const { sequence, outputs } of golden.cases) {
+    const answers = await session.run(collate(signature, [sequence]), Object.keys(outputs));
+    assert.deepEqual(Object.keys(answers), Object.keys(outputs));
+    for (const [name, expected] of Object.entries(outputs)) {
+      const { dtype, dims, data } = answers[name];
+      assert.equal(dtype, 'float32');
+      assert.equal(dims.reduce((a, b) => a * b, 1), expected.length);
+      expected.forEach((value, i) => {
+        assert.ok(Math.abs(Number(data[i]) - value) <= golden.tolerance * Math.max(1, Math.abs(value)), name);
+      });
+    }
+  }
+  await session.release();
+});
+
+test('feeds of the wrong shape fail the run and not the session', async () => {
+  const session = await openSession({ ...options, provider: 'cpu' });
+  const x = { dtype: 'float32', dims: [1, 5, 2], data: new Float32Array(10) } as const;
+  await assert.rejects(session.run({ ...feeds(), x }, signature.fetches));
+  await assert.rejects(session.run({ x: feeds().x }, signature.fetches));
+  assert.equal((await session.run(feeds(), ['level'])).level.dims[0], 1);
+  await session.release();
+});
+
+test('a graph that cannot be opened rejects', async () => {
+  const broken = `${ROOT}test/fixtures/broken/unknown-op/1/model.onnx`;
+  await assert.rejects(openSession({ ...options, graphFile: broken, provider: 'cpu' }), /Polish/);
+  await assert.rejects(openSession({ ...options, graphFile: broken, provider: 'auto' }), /Polish/);
+});
+
+test('placement counts the nodes that ran, all of them on the CPU, and leaves no file', async () => {
+  const ours = () => readdirSync(tmpdir()).filter(name => /^polyhead-[A-Za-z0-9]{6}$/.test(name));
+  const before = ours();
+  const counts = await placement({ ...options, provider: 'cpu' }, 'cpu', feeds(), signature.fetches);
+  assert.deepEqual(Object.keys(counts), ['CPUExecutionProvider']);
+  const nodes = Object.values(graph.operators).reduce((a, b) => a + b, 0);
+  assert.ok(counts.CPUExecutionProvider >= graph.operators.LSTM);
+  assert.ok(counts.CPUExecutionProvider <= nodes, `${counts.CPUExecutionProvider} of ${nodes}`);
+  assert.deepEqual(ours(), before);
+});

@@ -1,0 +1,142 @@
+// Writes small ONNX files by hand, for faults that no exporter makes. Field numbers are those of onnx.proto.
+import { Buffer } from 'node:buffer';
+
+type Value = number | string | Uint8Array | readonly Field[];
+type Field = readonly [id: number, value: Value];
+
+export interface TensorSpec {
+  readonly name?: string;
+  /** onnx.proto's numbers: 1 float, 6 int32, 7 int64, 10 float16, 11 double, 16 bfloat16. */
+  readonly type: number;
+  readonly dims: readonly number[];
+  readonly raw?: Uint8Array;
+  /** Packed values of field 4 (float), 5 (int32) or 10 (double). */
+  readonly floats?: readonly number[];
+  readonly ints?: readonly number[];
+  readonly doubles?: readonly number[];
+  readonly external?: Readonly<Record<string, string>>;
+}
+
+export interface NodeSpec {
+  readonly op: string;
+  readonly domain?: string;
+  readonly inputs?: readonly string[];
+  readonly outputs?: readonly string[];
+  readonly tensor?: TensorSpec;
+  readonly body?: GraphSpec;
+}
+
+export interface ValueSpec {
+  readonly name: string;
+  readonly type: number;
+  /** A number, a symbol, or null for a dimension without a name; no list at all for an unknown shape. */
+  readonly dims?: readonly (number | string | null)[];
+}
+
+export interface GraphSpec {
+  readonly nodes: readonly NodeSpec[];
+  readonly initializers?: readonly TensorSpec[];
+  readonly inputs?: readonly ValueSpec[];
+  readonly outputs?: readonly ValueSpec[];
+}
+
+/** The bytes of a model of operator set 17, and 1 of every other domain. */
+export function onnxFile(graph: GraphSpec): Uint8Array {
+  const domains = new Set(graph.nodes.flatMap(node => (node.domain ? [node.domain] : [])));
+  return encode([
+    [1, 8],
+    [2, 'by hand'],
+    [7, graphFields(graph)],
+    [8, [[2, 17]]],
+    ...[...domains].map((domain): Field => [8, [[1, domain], [2, 1]]]),
+  ]); // biome-ignore format: one field a line
+}
+
+/** A float tensor's bytes. */
+export function floatBytes(...values: number[]): Uint8Array {
+  return new Uint8Array(Float32Array.from(values).buffer);
+}
+
+function graphFields({ nodes, initializers = [], inputs = [], outputs = [] }: GraphSpec): Field[] {
+  return [
+    ...nodes.map((node): Field => [1, nodeFields(node)]),
+    [2, 'graph'],
+    ...initializers.map((tensor): Field => [5, tensorFields(tensor)]),
+    ...inputs.map((value): Field => [11, valueFields(value)]),
+    ...outputs.map((value): Field => [12, valueFields(value)]),
+  ];
+}
+
+function nodeFields({ op, domain, inputs = [], outputs = [], tensor, body }: NodeSpec): Field[] {
+  const attributes: Field[][] = [];
+  if (tensor)
+    attributes.push([
+      [1, 'value'],
+      [5, tensorFields(tensor)],
+      [20, 4],
+    ]);
+  if (body)
+    attributes.push([
+      [1, 'body'],
+      [6, graphFields(body)],
+      [20, 5],
+    ]);
+  return [
+    ...inputs.map((name): Field => [1, name]),
+    ...outputs.map((name): Field => [2, name]),
+    [4, op],
+    ...attributes.map((attribute): Field => [5, attribute]),
+    ...(domain ? [[7, domain] as Field] : []),
+  ];
+}
+
+function tensorFields({ name = '', type, dims, raw, floats, ints, doubles, external }: TensorSpec): Field[] {
+  const fields: Field[] = [...dims.map((dim): Field => [1, dim]), [2, type], [8, name]];
+  if (floats) fields.push([4, floatBytes(...floats)]);
+  if (ints) fields.push([5, Uint8Array.from(ints.flatMap(varint))]);
+  if (doubles) fields.push([10, new Uint8Array(Float64Array.from(doubles).buffer)]);
+  if (raw) fields.push([9, raw]);
+  if (external) {
+    for (const [key, value] of Object.entries(external))
+      fields.push([
+        13,
+        [
+          [1, key],
+          [2, value],
+        ],
+      ]);
+    fields.push([14, 1]);
+  }
+  return fields;
+}
+
+function valueFields({ name, type, dims }: ValueSpec): Field[] {
+  const tensor: Field[] = [[1, type]];
+  if (dims) {
+    const dim = (size: number | string | null): Field[] =>
+      size === null ? [] : [typeof size === 'number' ? [1, size] : [2, size]];
+    tensor.push([2, dims.map((size): Field => [1, dim(size)])]);
+  }
+  return [
+    [1, name],
+    [2, [[1, tensor]]],
+  ];
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return [...bytes, rest];
+}
+
+function encode(fields: readonly Field[]): Uint8Array {
+  return Buffer.concat(
+    fields.map(([id, value]) => {
+      if (typeof value === 'number') return Uint8Array.from([...varint(id * 8), ...varint(value)]);
+      const bytes =
+        typeof value === 'string' ? Buffer.from(value) : value instanceof Uint8Array ? value : encode(value);
+      return Buffer.concat([Uint8Array.from([...varint(id * 8 + 2), ...varint(bytes.length)]), bytes]);
+    }),
+  );
+}
