@@ -51,17 +51,12 @@ export class Registry {
     return [...this.#models.values()].flatMap(versions => [...versions.values()]);
   }
 
-  /** A model's versions, oldest first. @throws {ServiceError} MODEL_NOT_FOUND. */
-  versions(name: string): LoadedModel[] {
-    const versions = this.#models.get(name);
-    if (!versions) throw new ServiceError('MODEL_NOT_FOUND', 'no model of this name is loaded');
-    return [...versions.values()];
-  }
-
   /** A version, or the newest if none is named. @throws {ServiceError} MODEL_NOT_FOUND. */
   get(name: string, version?: string): LoadedModel {
-    const versions = this.versions(name);
-    const found = version === undefined ? versions.at(-1) : versions.find(model => model.version === version);
+    const versions = this.#models.get(name);
+    if (!versions) throw new ServiceError('MODEL_NOT_FOUND', 'no model of this name is loaded');
+    let found = version === undefined ? undefined : versions.get(version);
+    if (version === undefined) for (const model of versions.values()) found = model; // the last is the newest
     if (!found) throw new ServiceError('MODEL_NOT_FOUND', `model "${name}" has no such version loaded`);
     return found;
   }

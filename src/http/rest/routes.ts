@@ -1,5 +1,5 @@
 // REST version 1: the envelope in, the service called, the reply out.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
@@ -72,9 +72,10 @@ export function installRest(instance: FastifyInstance, service: Service, options
   );
 
   // A full queue refuses before the body is read and parsed: under overload that is most of the work.
-  const refuseEarly = async (request: FastifyRequest) => {
+  const refuseEarly: onRequestHookHandler = (request, _reply, done) => {
     const { model, version } = request.params as { model: string; version?: string };
     registry.get(model, version).batcher.checkRoom(1);
+    done();
   };
   const predictErrors = problems(400, 401, 404, 408, 413, 415, 422, 500, 503, 504);
   const predictSchema = {
