@@ -1,13 +1,13 @@
 // Builds the HTTP application over a running service. It never listens: tests use app.inject, main.ts listens.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { ServiceError } from './core/errors.ts';
 import { installAuth } from './http/auth.ts';
+import { installConnections } from './http/connections.ts';
 import { installDocs } from './http/docs.ts';
 import { answerClientError, installErrors, sendError } from './http/errors.ts';
 import { installOps } from './http/ops.ts';
@@ -35,7 +35,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
     },
   });
   app.server.maxConnections = config.maxConnections;
-  endSilentConnections(app);
+  installConnections(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.removeAllContentTypeParsers();
@@ -73,20 +73,6 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
 /** The headers that every reply bears. */
 function mark({ id }: { id: string }, reply: FastifyReply): void {
   reply.headers({ 'x-request-id': id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
-}
-
-/** Node waits at close for connections that never sent a request; nobody else would. */
-function endSilentConnections(app: FastifyInstance): void {
-  const silent = new Set<Socket>();
-  app.server.on('connection', socket => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
-  });
-  app.server.on('request', request => silent.delete(request.socket));
-  app.addHook('preClose', done => {
-    for (const socket of silent) socket.destroy();
-    done();
-  });
 }
 
 /** The caller's x-request-id if it is harmless, else a fresh one. */

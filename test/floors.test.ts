@@ -42,7 +42,9 @@ function floorOf(file: string): number {
 }
 
 test('no file of src breaks a rule of the house', () => {
-  const files = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(f => f.endsWith('.ts'));
+  const files = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(f =>
+    f.endsWith('.ts'),
+  );
   assert.ok(files.length > 30, `only ${files.length} files found`);
   const faults = files.flatMap(file => faultsOf(file, readFileSync(path.join(ROOT, 'src', file), 'utf8')));
   assert.deepEqual(faults, []);
@@ -51,7 +53,10 @@ test('no file of src breaks a rule of the house', () => {
 test('every folder of src but core is imported by some file above it', () => {
   const main = readFileSync(path.join(ROOT, 'src/service/loaded-model.ts'), 'utf8');
   for (const room of ['model', 'runtime', 'batching']) {
-    assert.ok([...main.matchAll(IMPORT)].some(([, target]) => target.startsWith(`../${room}/`)), room);
+    assert.ok(
+      [...main.matchAll(IMPORT)].some(([, target]) => target.startsWith(`../${room}/`)),
+      room,
+    );
   }
 });
 

@@ -87,7 +87,7 @@ class Examiner {
     this.#batches++;
     sequences.forEach((sequence, i) => {
       const difference = this.#difference(together[i], this.#alone.get(sequence) as Row);
-      if (!(difference <= this.#worst[question])) this.#worst[question] = difference;
+      this.#worst[question] = Math.max(this.#worst[question], difference); // NaN stays, and is no agreement
     });
   }
 
@@ -110,7 +110,7 @@ class Examiner {
       const count = spec.per === 'step' ? alone.length * width : width;
       for (const tensor of headTensors(spec)) {
         const difference = largestDifference(rowValues(together, tensor, count), rowValues(alone, tensor, count));
-        if (!(difference <= worst)) worst = difference;
+        worst = Math.max(worst, difference);
       }
     }
     return worst;

@@ -9,7 +9,7 @@ import { type HeadDecoder, headDecoder } from '../model/heads.ts';
 import { type Manifest, readManifest } from '../model/manifest.ts';
 import { checkContained, sha256, type VersionFolder } from '../model/repository.ts';
 import { type SequenceParser, sequenceParser } from '../model/sequence.ts';
-import { bindSignature, type Signature } from '../model/signature.ts';
+import { bindSignature, headTensors, type Signature } from '../model/signature.ts';
 import type { ProviderChoice, SessionFacts } from '../runtime/messages.ts';
 import { placement } from '../runtime/session.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
@@ -175,7 +175,15 @@ async function warmUp(
   const length = Math.max(1, Math.floor(paddedSteps / batchSize));
   const sequences = Array.from({ length: batchSize }, () => randomSequence(signature, length, random));
   try {
-    const rows = split(await run(collate(signature, sequences), signature.fetches), sequences);
+    const outputs = await run(collate(signature, sequences), signature.fetches);
+    const rows = split(outputs, sequences);
+    for (const { spec, width } of signature.heads) {
+      const expected = (spec.per === 'step' ? sequences[0].length : 1) * width; // the graph may have hidden its shape
+      for (const name of headTensors(spec)) {
+        const actual = outputs[name].data.length / batchSize;
+        if (actual !== expected) throw new Error(`output "${name}" gives ${actual} values a row, expected ${expected}`);
+      }
+    }
     for (const decode of decoders) decode(rows[batchSize - 1]);
   } catch (error) {
     const reason = error instanceof Error && error.cause ? error.cause : error;

@@ -34,8 +34,11 @@ function randomPart(input: SignatureInput, length: number, random: () => number)
   const data = new Float32Array(length * input.width);
   for (let i = 0; i < data.length; i++) {
     const feature = spec.features[i % input.width];
-    const low = feature.categories ? 0 : (feature.minimum ?? -3);
-    const high = feature.categories ? feature.categories.length - 1 : (feature.maximum ?? Math.max(3, low + 6));
+    const least = feature.categories ? 0 : feature.minimum;
+    const high = feature.categories
+      ? feature.categories.length - 1
+      : (feature.maximum ?? Math.max(3, (least ?? -3) + 6));
+    const low = least ?? Math.min(-3, high - 6);
     const value = low + random() * (high - low);
     data[i] = feature.categories || feature.integer ? Math.round(value) : value;
   }

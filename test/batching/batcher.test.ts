@@ -1,43 +1,10 @@
-// The scheduler of one model over a runner that does what the test says: admission, dispatch, failures, and the end.
+// The scheduler of one model over a runner that does what the test says: admission, dispatch and failures.
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type BatchReport, Batcher, type BatcherOptions } from '../../src/batching/batcher.ts';
-import { EntryQueue } from '../../src/batching/queue.ts';
-import type { Submission } from '../../src/batching/submission.ts';
-import { ServiceError } from '../../src/core/errors.ts';
+import { test } from 'node:test';
+import type { BatchReport } from '../../src/batching/batcher.ts';
 import { sequenceBytes } from '../../src/model/sequence.ts';
-import { FakeRunner } from '../support/fake-runner.ts';
-import { echo, numbered, SIGNATURE, valuesOf } from '../support/numbered.ts';
-import { until } from '../support/until.ts';
-
-const gone = new ServiceError('CALLER_GONE', 'the caller closed the connection');
-
-function start(options: Partial<BatcherOptions> & { workers?: number } = {}) {
-  const runner = new FakeRunner(options.workers ?? 1);
-  const batcher = new Batcher({
-    signature: SIGNATURE,
-    runner,
-    rules: { batchSize: 4, paddedSteps: 64, mixing: 'classes' },
-    capacity: { sequences: 1000, bytes: 1e9 },
-    ...options,
-  });
-  return { runner, batcher };
-}
-
-/** Lets whatever is scheduled for this turn and the next happen. */
-async function turn(): Promise<void> {
-  await nextTurn();
-  await nextTurn();
-}
-
-const codeOf = (submission: Submission) =>
-  submission.rows.then(
-    () => 'rows',
-    (error: ServiceError) => error.code,
-  );
-const sizes = (runner: FakeRunner) => runner.given.map(run => run.size);
-const finish = (runner: FakeRunner, worker = 0) => runner.finish(worker, echo(runner.running[worker].feeds));
+import { codeOf, finish, gone, sizes, start, turn } from '../support/batcher.ts';
+import { numbered, valuesOf } from '../support/numbered.ts';
 
 test('what arrives in one turn rides together, and every caller gets its own rows in its own order', async () => {
   const reports: BatchReport[] = [];
@@ -151,7 +118,11 @@ test('a failed run fails its callers with the same words for all, and the log le
   const cause = new Error('a build path');
   runner.finish(0, cause);
   for (const { rows } of submissions) {
-    await assert.rejects(rows, { code: 'INFERENCE_FAILED', message: 'the model could not be run on this batch', cause });
+    await assert.rejects(rows, {
+      code: 'INFERENCE_FAILED',
+      message: 'the model could not be run on this batch',
+      cause,
+    });
   }
   assert.deepEqual(causes, [cause]);
   const next = batcher.submit(numbered(9));
@@ -166,7 +137,10 @@ test('an output without a row for every sequence is a failed run', async () => {
   const submission = batcher.submit(numbered(3, 4));
   await turn();
   runner.finish(0, { y: { dtype: 'float32', dims: [3], data: new Float32Array(3) } });
-  await assert.rejects(submission.rows, { code: 'INFERENCE_FAILED', message: 'the model did not answer every sequence' });
+  await assert.rejects(submission.rows, {
+    code: 'INFERENCE_FAILED',
+    message: 'the model did not answer every sequence',
+  });
   assert.equal((causes[0] as Error).message, 'output "y" has shape [3] for 2 sequences');
   await batcher.drain();
 });
@@ -187,76 +161,4 @@ test('a lost worker fails what it ran; what only waited there goes first when a 
   assert.deepEqual(valuesOf(await unstarted.rows), [6, 6, 6, 6]);
   finish(runner);
   assert.deepEqual(valuesOf(await behind.rows), [7]);
-});
-
-test('cancelled callers are not run, and the queue does not outgrow its bound under endless cancelling', async (t: TestContext) => {
-  const added = t.mock.method(EntryQueue.prototype, 'add');
-  const { runner, batcher } = start({ capacity: { sequences: 50, bytes: 1e9 } });
-  const kept = batcher.submit(numbered(9));
-  await turn();
-  const waiting = batcher.submit(numbered(3));
-  const queue = added.mock.calls[0].this as EntryQueue;
-  for (let i = 0; i < 5000; i++) {
-    const submission = batcher.submit(numbered(2 + (i % 9), 20, 5));
-    submission.cancel(gone);
-    assert.equal(await codeOf(submission), 'CALLER_GONE');
-    assert.ok(queue.size <= 50, `${queue.size} entries in a queue of 50`);
-    if (i % 100 === 0) await turn();
-  }
-  assert.deepEqual([batcher.pending, sizes(runner)], [2, [1]]);
-  finish(runner);
-  await kept.rows;
-  await turn();
-  assert.deepEqual(sizes(runner), [1, 1]);
-  finish(runner);
-  assert.deepEqual(valuesOf(await waiting.rows), [3]);
-  await batcher.drain();
-});
-
-test('drain ends when everything admitted is answered and nothing runs, cancelled runs included', async () => {
-  const { runner, batcher } = start();
-  await batcher.drain();
-  const submission = batcher.submit(numbered(3));
-  await turn();
-  submission.cancel(gone);
-  await codeOf(submission);
-  let drained = false;
-  const end = batcher.drain().then(() => {
-    drained = true;
-  });
-  await turn();
-  assert.deepEqual([drained, batcher.pending], [false, 0]);
-  finish(runner);
-  await end;
-});
-
-test('two who wait for the drain both see it', async () => {
-  const { runner, batcher } = start();
-  batcher.submit(numbered(3));
-  await turn();
-  const ends = [batcher.drain(), batcher.drain()];
-  finish(runner);
-  await Promise.all(ends);
-});
-
-test('with a delay, a batch that is not full waits for company, a full one does not', async () => {
-  const maxDelayMs = 250;
-  const reports: BatchReport[] = [];
-  const { runner, batcher } = start({ maxDelayMs, onBatch: report => reports.push(report) });
-  const first = batcher.submit(numbered(5, 5));
-  await turn();
-  const second = batcher.submit(numbered(5));
-  await turn();
-  assert.deepEqual(sizes(runner), []);
-  batcher.submit(numbered(5, 6));
-  await turn();
-  assert.deepEqual(sizes(runner), [4]);
-  finish(runner);
-  await Promise.all([first.rows, second.rows]);
-  const drained = batcher.drain();
-  await until('the delay is over', () => runner.given.length === 2);
-  finish(runner);
-  await drained;
-  assert.ok(reports[0].queueMs < maxDelayMs);
-  assert.ok(reports[1].queueMs >= maxDelayMs - 1, `${reports[1].queueMs} ms`);
 });

@@ -7,7 +7,7 @@ import type { BatchRules } from '../../src/batching/queue.ts';
 import type { Submission } from '../../src/batching/submission.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
-import { FakeRunner, type FakeRun } from '../support/fake-runner.ts';
+import { type FakeRun, FakeRunner } from '../support/fake-runner.ts';
 import { between, pick } from '../support/models.ts';
 import { echo, numbersOf, SIGNATURE, sequenceOf, valuesOf } from '../support/numbered.ts';
 
@@ -81,7 +81,10 @@ class Chaos {
     const dice = this.random();
     if (dice < 0.75) this.runner.finish(run.worker, echo(run.feeds));
     else if (dice < 0.82) this.runner.finish(run.worker, new Error('no'));
-    else if (dice < 0.88) this.runner.finish(run.worker, { y: { dtype: 'float32', dims: [run.size + 1], data: new Float32Array(run.size + 1) } });
+    else if (dice < 0.88)
+      this.runner.finish(run.worker, {
+        y: { dtype: 'float32', dims: [run.size + 1], data: new Float32Array(run.size + 1) },
+      });
     else this.runner.crash(run.worker);
   }
 

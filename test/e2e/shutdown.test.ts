@@ -79,12 +79,12 @@ describe('shutdown', () => {
     t.after(server.stop);
     const idle = await connect(server.origin, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n');
     const silent = await connect(server.origin);
-    const dripping = await connect(server.origin, `POST ${PATH} HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n`);
-    const bodiless = await connect(
-      server.origin,
-      `POST ${PATH} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`,
-    );
-    await new Promise(resolve => idle.socket.once('data', resolve));
+    const head = `POST ${PATH} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n`;
+    const dripping = await connect(server.origin, head);
+    const bodiless = await connect(server.origin, `${head}expect: 100-continue\r\n\r\n`);
+    // The server has read both requests: it answered one and told the other to go on.
+    await until('both are heard', () => idle.received() !== '' && bodiless.received() !== '');
+    bodiless.socket.write('{');
     const start = performance.now();
     server.kill('SIGTERM');
     assert.equal(await ended(server), 0);

@@ -54,7 +54,8 @@ function valuesOf(row: Row, name: string): (number | string)[] {
   );
 }
 
-const plain = (data: TensorData | Part['data']) => Array.from(data as ArrayLike<number | bigint | string>, v => (typeof v === 'bigint' ? Number(v) : v));
+const plain = (data: TensorData | Part['data']) =>
+  Array.from(data as ArrayLike<number | bigint | string>, v => (typeof v === 'bigint' ? Number(v) : v));
 
 test('split(collate(x)) is x for random ragged batches, whatever the inputs and the padding', () => {
   const random = randomNumbers(1);
@@ -71,19 +72,30 @@ test('split(collate(x)) is x for random ragged batches, whatever the inputs and 
     rows.forEach((row, b) => {
       const sequence = sequences[b];
       assert.deepEqual([row.index, row.batchSize, row.length], [b, sequences.length, sequence.length]);
-      signature.inputs.forEach((input, k) => checkPart(row, sequences, b, k, input.width, choice[k][1].what));
+      for (const [k, { width }] of signature.inputs.entries())
+        checkPart(row, sequences, b, k, width, choice[k][1].what);
     });
   }
 });
 
-function checkPart(row: Row, sequences: Sequence[], b: number, k: number, width: number, told: 'lengths' | 'mask'): void {
+function checkPart(
+  row: Row,
+  sequences: Sequence[],
+  b: number,
+  k: number,
+  width: number,
+  told: 'lengths' | 'mask',
+): void {
   const part = sequences[b].parts[k];
   const longest = Math.max(...sequences.map(sequence => sequence.parts[k].length));
   const values = valuesOf(row, `x${k}`);
   assert.equal(values.length, longest * width);
   assert.deepEqual(values.slice(0, part.length * width), plain(part.data));
   const padding = new Set(values.slice(part.length * width));
-  assert.ok([...padding].every(value => value === 0 || value === ''), 'padding is zero or empty');
+  assert.ok(
+    [...padding].every(value => value === 0 || value === ''),
+    'padding is zero or empty',
+  );
   const expected =
     told === 'lengths' ? [part.length] : Array.from({ length: longest }, (_, t) => (t < part.length ? 1 : 0));
   assert.deepEqual(valuesOf(row, `${told}${k}`), expected);
@@ -129,10 +141,18 @@ test('state starts at zero, with one row for every sequence along its own batch 
       info('c0', 'float64', ['n', 4]),
       info('d0', 'float32', [1, 3, 'n']),
     ],
-    [...HEAD_OUTPUTS, info('hn', 'float32', [2, 'n', 16]), info('cn', 'float64', ['n', 4]), info('dn', 'float32', [1, 3, 'n'])],
+    [
+      ...HEAD_OUTPUTS,
+      info('hn', 'float32', [2, 'n', 16]),
+      info('cn', 'float64', ['n', 4]),
+      info('dn', 'float32', [1, 3, 'n']),
+    ],
   );
   const signature = bindSignature(manifestOf({ inputs, state }), graph);
-  const feeds = collate(signature, [1, 2, 3, 4, 5].map(length => randomSequence(signature, length, Math.random)));
+  const feeds = collate(
+    signature,
+    [1, 2, 3, 4, 5].map(length => randomSequence(signature, length, Math.random)),
+  );
   const shapes: [string, DType, number[]][] = [
     ['h0', 'float32', [2, 5, 16]],
     ['c0', 'float64', [5, 4]],

@@ -195,19 +195,28 @@ test('external data that is a link, soft or hard, is refused', async () => {
   linkSync(elsewhere, hard.weights);
   for (const { graph } of [soft, hard]) {
     const text = await refusalOf(readGraph(graph));
-    assert.match(text, /^model\.onnx: external data "weights\.bin" of weight "[^"]+" must be a plain file, not a link$/);
+    assert.match(
+      text,
+      /^model\.onnx: external data "weights\.bin" of weight "[^"]+" must be a plain file, not a link$/,
+    );
   }
 });
 
 test('external data that ends beyond its file, or is not finite', async () => {
   const short = external('short');
   truncateSync(short.weights, readFileSync(short.weights).length - 1);
-  assert.match(await refusalOf(readGraph(short.graph)), /^model\.onnx: external data of weight "[^"]+" ends beyond its file$/);
+  assert.match(
+    await refusalOf(readGraph(short.graph)),
+    /^model\.onnx: external data of weight "[^"]+" ends beyond its file$/,
+  );
   const spoilt = external('spoilt');
   const bytes = readFileSync(spoilt.weights);
   bytes.writeFloatLE(Number.NaN, 0);
   writeFileSync(spoilt.weights, bytes);
-  assert.match(await refusalOf(readGraph(spoilt.graph)), /^model\.onnx: weight "[^"]+" holds NaN; weights must be finite$/);
+  assert.match(
+    await refusalOf(readGraph(spoilt.graph)),
+    /^model\.onnx: weight "[^"]+" holds NaN; weights must be finite$/,
+  );
   writeFileSync(folder.at('w.bin'), floatBytes(1, 2));
   const ranges: Record<string, string>[] = [
     { offset: '4', length: '8' },

@@ -79,7 +79,7 @@ test('multiclass: the softmax of the logits in float64, which never overflows', 
   }
 });
 
-test('multiclass without logits: the graph\'s own probabilities, unchanged; of equal ones the first wins', () => {
+test("multiclass without logits: the graph's own probabilities, unchanged; of equal ones the first wins", () => {
   const decode = headDecoder(headOf({ kind: 'multiclass', labels: LABELS }));
   const [first, second] = rowsOf({ y: [0.1, 0.2, 0.6, 0.1, 0.25, 0.25, 0.25, 0.25] }, [1, 1]).map(
     row => decode(row) as ClassAnswer,
@@ -165,7 +165,10 @@ test('what is not a finite number, or is missing, is no answer; the padding does
       (error: unknown) => {
         assert.ok(error instanceof ServiceError && error.code === 'INFERENCE_FAILED');
         assert.equal(error.message, 'the model gave an answer that is not a finite number');
-        assert.match((error.cause as Error).message, /^output "(y|low)" row \d step \d value \d is (NaN|-?Infinity|undefined)$/);
+        assert.match(
+          (error.cause as Error).message,
+          /^output "(y|low)" row \d step \d value \d is (NaN|-?Infinity|undefined)$/,
+        );
         return true;
       },
     );

@@ -44,9 +44,18 @@ const MISTAKES: [unknown, RegExp][] = [
   [{ ...LEAST, extra: 1 }, /^manifest\.json: manifest: Unrecognized key: "extra"$/],
   [{ ...LEAST, inputs: [] }, /^manifest\.json: inputs: .*$/],
   [{ ...LEAST, heads: [] }, /^manifest\.json: heads: .*$/],
-  [{ ...LEAST, graph: { file: '../model.onnx' } }, /^manifest\.json: graph\.file: a plain file name in the version directory$/],
-  [{ ...LEAST, graph: { file: '.hidden' } }, /^manifest\.json: graph\.file: a plain file name in the version directory$/],
-  [{ ...LEAST, graph: { file: 'm.onnx', sha256: 'AB' } }, /^manifest\.json: graph\.sha256: 64 lower-case hexadecimal digits$/],
+  [
+    { ...LEAST, graph: { file: '../model.onnx' } },
+    /^manifest\.json: graph\.file: a plain file name in the version directory$/,
+  ],
+  [
+    { ...LEAST, graph: { file: '.hidden' } },
+    /^manifest\.json: graph\.file: a plain file name in the version directory$/,
+  ],
+  [
+    { ...LEAST, graph: { file: 'm.onnx', sha256: 'AB' } },
+    /^manifest\.json: graph\.sha256: 64 lower-case hexadecimal digits$/,
+  ],
   [{ ...LEAST, inputs: [INPUT, INPUT] }, /^manifest\.json: inputs: input names must differ from each other$/],
   [{ ...LEAST, heads: [HEAD, HEAD] }, /^manifest\.json: heads: head names must differ from each other$/],
   [{ ...LEAST, limits: { batchSize: 0 } }, /^manifest\.json: limits\.batchSize: .*>0$/],
@@ -56,16 +65,28 @@ const MISTAKES: [unknown, RegExp][] = [
   [input({ tensor: '' }), /^manifest\.json: inputs\.0\.tensor: .*>=1 characters$/],
   [input({ kind: 'image' }), /^manifest\.json: inputs\.0\.kind: .*'numeric' \| 'index' \| 'token'$/],
   [input({ features: [] }), /^manifest\.json: inputs\.0\.features: .*$/],
-  [input({ features: [{ name: 'u' }, { name: 'u' }] }), /^manifest\.json: inputs\.0\.features: feature names must differ/],
+  [
+    input({ features: [{ name: 'u' }, { name: 'u' }] }),
+    /^manifest\.json: inputs\.0\.features: feature names must differ/,
+  ],
   [input({ lengths: 'l', mask: 'm' }), /^manifest\.json: inputs\.0: an input names lengths or a mask, not both$/],
   [input({ time: { minimum: 0, maximum: 4 } }), /^manifest\.json: inputs\.0\.time\.minimum: .*>0$/],
-  [input({ time: { minimum: 5, maximum: 4 } }), /^manifest\.json: inputs\.0: time\.minimum is greater than time\.maximum$/],
+  [
+    input({ time: { minimum: 5, maximum: 4 } }),
+    /^manifest\.json: inputs\.0: time\.minimum is greater than time\.maximum$/,
+  ],
   [input({ time: { maximum: 4.5 } }), /^manifest\.json: inputs\.0\.time\.maximum: .*int/],
   [feature({ minimum: 2, maximum: 1 }), /^manifest\.json: inputs\.0\.features\.0: minimum is greater than maximum$/],
   [feature({ categories: ['a'] }), /^manifest\.json: inputs\.0\.features\.0\.categories: .*>=2 items$/],
   [feature({ categories: ['a', 'a'] }), /^manifest\.json: inputs\.0\.features\.0\.categories: labels must differ/],
-  [feature({ categories: ['a', 'b'], minimum: 0 }), /features\.0: a feature with categories has no minimum, maximum or integer$/],
-  [head({ ...HEAD, kind: 'rank' }), /^manifest\.json: heads\.0\.kind: .*'binary' \| 'multiclass' \| 'multilabel' \| 'regression'$/],
+  [
+    feature({ categories: ['a', 'b'], minimum: 0 }),
+    /features\.0: a feature with categories has no minimum, maximum or integer$/,
+  ],
+  [
+    head({ ...HEAD, kind: 'rank' }),
+    /^manifest\.json: heads\.0\.kind: .*'binary' \| 'multiclass' \| 'multilabel' \| 'regression'$/,
+  ],
   [head({ ...HEAD, per: 'day' }), /^manifest\.json: heads\.0\.per: .*"sequence"\|"step"$/],
   [head({ ...HEAD, threshold: 0.5 }), /^manifest\.json: heads\.0: Unrecognized key: "threshold"$/],
   [head({ ...HEAD, interval: { lower: 'a' } }), /^manifest\.json: heads\.0\.interval\.upper: .*$/],
@@ -82,7 +103,10 @@ test('every mistake is named by its place in the file', async () => {
 
 test('several mistakes are told together, at most eight of them', async () => {
   const two = await refusalOf(read({ ...LEAST, extra: 1, heads: [{ ...HEAD, per: 'day' }] }));
-  assert.match(two, /heads\.0\.per: .*; manifest: Unrecognized key: "extra"$|Unrecognized key: "extra"; heads\.0\.per: /);
+  assert.match(
+    two,
+    /heads\.0\.per: .*; manifest: Unrecognized key: "extra"$|Unrecognized key: "extra"; heads\.0\.per: /,
+  );
   const many = await refusalOf(read(input({ features: Array.from({ length: 20 }, () => ({})) })));
   assert.equal(many.split('; ').length, 9);
   assert.match(many, /; and 12 more$/);

@@ -27,7 +27,12 @@ test('models by name, versions by number, each with its folder', async () => {
   assert.deepEqual(await listRepository(repository.root), [
     { model: 'Z', version: '3', folder: repository.at('Z/3'), fault: undefined },
     { model: 'a.1-x_', version: '0', folder: repository.at('a.1-x_/0'), fault: undefined },
-    ...['2', '9', '10'].map(version => ({ model: 'b', version, folder: repository.at('b', version), fault: undefined })),
+    ...['2', '9', '10'].map(version => ({
+      model: 'b',
+      version,
+      folder: repository.at('b', version),
+      fault: undefined,
+    })),
   ]);
 });
 
@@ -42,7 +47,16 @@ test('files, hidden folders and what is no version are passed over', async () =>
 });
 
 test('what is meant as a model but is none says why', async () => {
-  const repository = repositoryOf('real/1', 'none', 'only-recipe/recipe', 'a b/1', '-x/1', '_x/1', 'é/1', `${'x'.repeat(65)}/1`);
+  const repository = repositoryOf(
+    'real/1',
+    'none',
+    'only-recipe/recipe',
+    'a b/1',
+    '-x/1',
+    '_x/1',
+    'é/1',
+    `${'x'.repeat(65)}/1`,
+  );
   symlinkSync(repository.at('real'), repository.at('linked'));
   symlinkSync(repository.at('real/1'), repository.at('real/2'));
   symlinkSync(repository.at('nowhere'), repository.at('dangling'));

@@ -30,28 +30,84 @@ function bind({ input = INPUT, head = HEADS[0], state, inputs = [X], outputs = H
 const LABELS = { name: 'y', tensor: 'y', kind: 'multiclass', labels: ['a', 'b', 'c'] };
 const CASES: Case[] = [
   { inputs: [info('z', 'float32', ['n', 't', 2]), X], fault: 'graph input "z" is fed by nothing in the manifest' },
-  { input: { ...INPUT, tensor: 'q' }, fault: 'input "a": the graph has no input "q" (it has x); graph input "x" is fed by nothing in the manifest' },
-  { inputs: [info('x', 'int64', ['n', 't', 2])], fault: 'input "a": graph input "x" is int64, expected float32 or float64' },
+  {
+    input: { ...INPUT, tensor: 'q' },
+    fault: 'input "a": the graph has no input "q" (it has x); graph input "x" is fed by nothing in the manifest',
+  },
+  {
+    inputs: [info('x', 'int64', ['n', 't', 2])],
+    fault: 'input "a": graph input "x" is int64, expected float32 or float64',
+  },
   { inputs: [info('x', 'float32', ['n', 't'])], fault: 'input "a": graph input "x" has 2 dimensions, expected 3' },
-  { inputs: [info('x', 'float32', ['n', 't', 5])], fault: 'input "a": the graph takes 5 features, the manifest names 2' },
-  { inputs: [info('x', 'float32', [1, 't', 2])], fault: 'input "a": axis 0 of "x" is fixed to 1; export it with a dynamic batch' },
-  { inputs: [info('x', 'float32', ['n', 24, 2])], fault: 'input "a": the graph takes exactly 24 time steps, the manifest 1 to 4096' },
+  {
+    inputs: [info('x', 'float32', ['n', 't', 5])],
+    fault: 'input "a": the graph takes 5 features, the manifest names 2',
+  },
+  {
+    inputs: [info('x', 'float32', [1, 't', 2])],
+    fault: 'input "a": axis 0 of "x" is fixed to 1; export it with a dynamic batch',
+  },
+  {
+    inputs: [info('x', 'float32', ['n', 24, 2])],
+    fault: 'input "a": the graph takes exactly 24 time steps, the manifest 1 to 4096',
+  },
   { input: { ...INPUT, lengths: 'l' }, fault: 'input "a" lengths: the graph has no input "l" (it has x)' },
-  { input: { ...INPUT, lengths: 'lengths' }, inputs: [X, info('lengths', 'float32', ['n'])], fault: 'input "a" lengths: graph input "lengths" is float32, expected int64 or int32' },
-  { input: { ...INPUT, lengths: 'lengths' }, inputs: [X, info('lengths', 'int64', ['n', 1])], fault: 'input "a" lengths: graph input "lengths" has 2 dimensions, expected 1' },
-  { input: { ...INPUT, mask: 'm' }, inputs: [X, info('m', 'string', ['n', 't'])], fault: 'input "a" mask: graph input "m" is string, expected bool or int64 or int32 or float32 or float64' },
-  { input: { ...INPUT, mask: 'm' }, inputs: [X, info('m', 'bool', ['n', 't', 1])], fault: 'input "a" mask: graph input "m" has 3 dimensions, expected 2' },
-  { input: { name: 'a', tensor: 'x', kind: 'token' }, fault: 'input "a": graph input "x" is float32, expected string; input "a": graph input "x" has 3 dimensions, expected 2' },
+  {
+    input: { ...INPUT, lengths: 'lengths' },
+    inputs: [X, info('lengths', 'float32', ['n'])],
+    fault: 'input "a" lengths: graph input "lengths" is float32, expected int64 or int32',
+  },
+  {
+    input: { ...INPUT, lengths: 'lengths' },
+    inputs: [X, info('lengths', 'int64', ['n', 1])],
+    fault: 'input "a" lengths: graph input "lengths" has 2 dimensions, expected 1',
+  },
+  {
+    input: { ...INPUT, mask: 'm' },
+    inputs: [X, info('m', 'string', ['n', 't'])],
+    fault: 'input "a" mask: graph input "m" is string, expected bool or int64 or int32 or float32 or float64',
+  },
+  {
+    input: { ...INPUT, mask: 'm' },
+    inputs: [X, info('m', 'bool', ['n', 't', 1])],
+    fault: 'input "a" mask: graph input "m" has 3 dimensions, expected 2',
+  },
+  {
+    input: { name: 'a', tensor: 'x', kind: 'token' },
+    fault:
+      'input "a": graph input "x" is float32, expected string; input "a": graph input "x" has 3 dimensions, expected 2',
+  },
   { head: { ...HEADS[0], tensor: 'q' }, fault: 'head "y": the graph has no output "q" (it has y)' },
-  { head: { ...HEADS[0], interval: { lower: 'y', upper: 'q' } }, fault: 'head "y": the graph has no output "q" (it has y)' },
+  {
+    head: { ...HEADS[0], interval: { lower: 'y', upper: 'q' } },
+    fault: 'head "y": the graph has no output "q" (it has y)',
+  },
   { outputs: [info('y', 'int64', ['n'])], fault: 'head "y": graph output "y" is int64, expected float32 or float64' },
-  { outputs: [info('y', 'float32', ['n', 't', 1])], fault: 'head "y": graph output "y" has shape [n, t, 1], expected 1 dimensions' },
+  {
+    outputs: [info('y', 'float32', ['n', 't', 1])],
+    fault: 'head "y": graph output "y" has shape [n, t, 1], expected 1 dimensions',
+  },
   { outputs: [info('y', 'float32', ['n', 2])], fault: 'head "y": graph output "y" gives 2 values, the manifest 1' },
-  { outputs: [info('y', 'float32', [4])], fault: 'head "y": axis 0 of "y" is fixed to 4; export it with a dynamic batch' },
-  { head: LABELS, outputs: [info('y', 'float32', ['n', 4])], fault: 'head "y": graph output "y" gives 4 values, the manifest 3' },
+  {
+    outputs: [info('y', 'float32', [4])],
+    fault: 'head "y": axis 0 of "y" is fixed to 4; export it with a dynamic batch',
+  },
+  {
+    head: LABELS,
+    outputs: [info('y', 'float32', ['n', 4])],
+    fault: 'head "y": graph output "y" gives 4 values, the manifest 3',
+  },
   { head: LABELS, fault: 'head "y": graph output "y" has shape [batch], expected 2 dimensions' },
-  { head: { ...LABELS, per: 'step' }, outputs: [info('y', 'float32', ['n', 3])], fault: 'head "y": graph output "y" has shape [n, 3], expected 3 dimensions' },
-  { state: STATE, inputs: [X, info('h0', 'float32', [1, 'n', 4])], fault: 'state "h0": the graph has no output "hn" (it has y)' },
+  {
+    head: { ...LABELS, per: 'step' },
+    outputs: [info('y', 'float32', ['n', 3])],
+    fault: 'head "y": graph output "y" has shape [n, 3], expected 3 dimensions',
+  },
+  {
+    state: STATE,
+    inputs: [X, info('h0', 'float32', [1, 'n', 4])],
+    fault: 'state "h0": the graph has no output "hn" (it has y)',
+  },
   {
     state: STATE,
     inputs: [X, info('h0', 'float32', [1, 2, 4])],
@@ -97,7 +153,11 @@ test('shapes that a graph may leave open, or close with one value, are accepted'
   const outputs: TensorInfo['dims'][] = [['n'], ['n', 1], [null], [null, null], []];
   for (const dims of outputs) assert.equal(bind({ outputs: [info('y', 'float32', dims)] }).heads[0].width, 1);
   const perStep = { ...HEADS[0], per: 'step' };
-  for (const dims of [['n', 't'], ['n', 't', 1]]) bind({ head: perStep, outputs: [info('y', 'float64', dims)] });
+  for (const dims of [
+    ['n', 't'],
+    ['n', 't', 1],
+  ])
+    bind({ head: perStep, outputs: [info('y', 'float64', dims)] });
   bind({ inputs: [info('x', 'float64', [null, null, null])] });
   const fixed = { ...INPUT, time: { minimum: 24, maximum: 24 } };
   bind({ input: fixed, inputs: [info('x', 'float32', ['n', 24, 2])] });

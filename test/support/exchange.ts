@@ -63,6 +63,8 @@ export async function inject(app: TestApp['app'], path: string, call: Call = {})
 
 export interface Connection {
   readonly socket: net.Socket;
+  /** What was received so far. */
+  received(): string;
   /** Everything received until the other side closed, or the error that ended it. */
   readonly ended: Promise<{ text: string; error?: NodeJS.ErrnoException }>;
 }
@@ -84,7 +86,7 @@ export async function connect(origin: string, bytes = ''): Promise<Connection> {
   });
   await new Promise(resolve => socket.once('connect', resolve).once('close', resolve));
   if (bytes) socket.write(bytes);
-  return { socket, ended };
+  return { socket, ended, received: () => text };
 }
 
 /** The reply in what a bare connection received. */

@@ -30,6 +30,7 @@ export class FakeRunner implements Runner {
   readonly given: FakeRun[] = [];
   readonly #workers: { alive: boolean; held: Held[] }[];
   #closing = false;
+  #judge?: (run: FakeRun) => Verdict;
 
   constructor(workers = 1) {
     this.#workers = Array.from({ length: workers }, () => ({ alive: true, held: [] }));
@@ -70,6 +71,7 @@ export class FakeRunner implements Runner {
       this.given.push(held);
       this.onRun(held);
       worker.held.push({ ...held, resolve, reject });
+      if (this.#judge) setImmediate(() => this.#play(held.worker));
     });
   }
 
@@ -104,26 +106,20 @@ export class FakeRunner implements Runner {
     for (const worker of this.#workers) worker.alive = false;
   }
 
-  /** Answers by itself from now on, one batch of each worker a turn; crashed workers come back a few turns later. */
-  autoplay(judge: (run: FakeRun) => Verdict): () => void {
-    let playing = true;
-    const play = async () => {
-      while (playing) {
-        await nextTurn();
-        for (const run of this.running) {
-          const verdict = judge(run);
-          if (verdict !== 'crash') {
-            this.finish(run.worker, 'error' in verdict ? verdict.error : verdict.outputs);
-            continue;
-          }
-          this.crash(run.worker);
-          setTimeout(() => !this.#closing && this.revive(run.worker), 5);
-        }
-      }
-    };
-    void play();
-    return () => {
-      playing = false;
-    };
+  /** From now on every batch is answered by itself, a turn after it was given; crashed workers come back soon. */
+  autoplay(judge: (run: FakeRun) => Verdict): void {
+    this.#judge = judge;
+  }
+
+  #play(worker: number): void {
+    const [run] = this.#workers[worker].held;
+    if (!run || !this.#judge) return;
+    const verdict = this.#judge(run);
+    if (verdict === 'crash') {
+      this.crash(worker);
+      setTimeout(() => !this.#closing && this.revive(worker), 5);
+    } else {
+      this.finish(worker, 'error' in verdict ? verdict.error : verdict.outputs);
+    }
   }
 }

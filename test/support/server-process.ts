@@ -47,6 +47,7 @@ function launch({ args = [], env = {}, script = 'src/main.js' }: Launch) {
   child.stderr.setEncoding('utf8').on('data', text => {
     output.stderr += text;
   });
+  process.once('exit', () => child.kill('SIGKILL')); // in case no test stopped it
   const outcome: Promise<Outcome> = once(child, 'close').then(([code, signal]) => ({ code, signal, ...output }));
   return { child, output, outcome };
 }

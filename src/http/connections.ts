@@ -1,0 +1,32 @@
+// Ends, at close, the connections that Node would wait for although nobody is owed an answer on them.
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+/** How long a request may still take to arrive when the listener has closed. */
+const ARRIVAL_GRACE_MS = 2000;
+const SWEEP_MS = 50;
+
+export function installConnections(app: FastifyInstance): void {
+  /** Every open connection with the last request that arrived on it. */
+  const latest = new Map<Socket, IncomingMessage | undefined>();
+  app.server.on('connection', socket => {
+    latest.set(socket, undefined);
+    socket.once('close', () => latest.delete(socket));
+  });
+  app.server.on('request', request => latest.set(request.socket, request));
+
+  app.addHook('preClose', done => {
+    const start = performance.now();
+    // Once is not enough: a connection may fall idle, or come out of the backlog, just after the listener closed.
+    const sweep = setInterval(() => {
+      const late = performance.now() - start > ARRIVAL_GRACE_MS;
+      app.server.closeIdleConnections();
+      for (const [socket, request] of latest) {
+        if (late && !request?.complete) socket.destroy();
+      }
+    }, SWEEP_MS);
+    app.server.once('close', () => clearInterval(sweep));
+    done();
+  });
+}

@@ -1,0 +1,157 @@
+// The batching certificate of every fixture and of the real model, and that what it allows is indeed so.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Tensors } from '../../src/core/tensor.ts';
+import { bindSignature } from '../../src/model/signature.ts';
+import { type Certificate, certify, TOLERANCE } from '../../src/service/certificate.ts';
+import type { LoadedModel } from '../../src/service/loaded-model.ts';
+import { Metrics } from '../../src/service/metrics.ts';
+import { Registry } from '../../src/service/registry.ts';
+import { randomNumbers } from '../../src/service/samples.ts';
+import { between, graphOf, HEAD_OUTPUTS, info, manifestOf, randomSequences } from '../support/models.ts';
+import { numbersOf, SIGNATURE } from '../support/numbered.ts';
+import { configOf, log, ROOT } from '../support/service.ts';
+
+type Finding = Pick<Certificate, 'mixing' | 'rows' | 'lengths'>;
+const EXACT: Finding = { mixing: 'classes', rows: 'exact', lengths: 'exact' };
+const EXPECTED: Record<string, Finding> = {
+  'external/1': EXACT,
+  'ids/1': EXACT,
+  'lstm/1': EXACT,
+  'lstm/2': EXACT,
+  'masked-int/1': EXACT,
+  'steps/1': EXACT,
+  'tokens/1': EXACT,
+  'two-inputs/1': EXACT,
+  'weather/1': EXACT,
+  'masked/1': { mixing: 'classes', rows: 'tolerance', lengths: 'tolerance' },
+  'plain/1': { mixing: 'equal', rows: 'exact', lengths: 'untested' },
+  'padded-last/1': { mixing: 'equal', rows: 'exact', lengths: 'no' },
+  'batch-mean/1': { mixing: 'alone', rows: 'no', lengths: 'no' },
+};
+
+const options = { ...configOf(), workers: 1, executionProvider: 'cpu' } as const;
+const registry = new Registry(options, new Metrics('0'), log);
+before(async () => {
+  for (const folder of ['test/fixtures/models', 'test/fixtures/special', 'models'])
+    await registry.loadAll(ROOT + folder);
+});
+after(() => registry.close());
+
+test('each model is found to be what it is', () => {
+  assert.deepEqual(registry.refused, []);
+  const found = registry.all().map(({ name, version, certificate: { mixing, rows, lengths } }) => {
+    return [`${name}/${version}`, { mixing, rows, lengths }] as const;
+  });
+  assert.deepEqual(Object.fromEntries(found), EXPECTED);
+});
+
+test('the worst difference is that of the runs allowed', () => {
+  for (const { name, certificate } of registry.all()) {
+    const { worstDifference, sequences, batches, lengths } = certificate;
+    if (name === 'masked') assert.ok(worstDifference > 0 && worstDifference < 1e-6, `${worstDifference}`);
+    else assert.equal(worstDifference, 0, name);
+    assert.equal(batches, lengths === 'untested' ? 10 : 18);
+    assert.ok(sequences > 50, `${name}: ${sequences} sequences`);
+  }
+});
+
+test('every golden answer of every model was checked at load', () => {
+  for (const { name, golden } of registry.all()) {
+    assert.ok(golden && golden.cases > 0, name);
+    assert.ok(golden.worstDifference <= golden.tolerance);
+  }
+});
+
+/** Every head's answer to sequences that are submitted together, in company of each other. */
+async function answersOf(model: LoadedModel, sequences: Parameters<LoadedModel['batcher']['submit']>[0]) {
+  const rows = await model.batcher.submit(sequences).rows;
+  return rows.map(row => ({ batchSize: row.batchSize, heads: model.decoders.map(decode => decode(row)) }));
+}
+
+/** All numbers in an answer, in order. */
+function numbersIn(value: unknown): number[] {
+  if (typeof value === 'number') return [value];
+  if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array);
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbersIn) : [];
+}
+
+test('in random company each sequence gets the answer that it gets alone, bit for bit where the certificate says so', async () => {
+  for (const model of registry.all()) {
+    const random = randomNumbers(99);
+    const lengths = Array.from({ length: 80 }, () => between(random, 1, 60));
+    const sequences = randomSequences(model.signature, lengths, random);
+    const together = await answersOf(model, sequences);
+    const company = Math.max(...together.map(answer => answer.batchSize));
+    if (model.certificate.mixing === 'alone') assert.equal(company, 1);
+    else assert.ok(company > 1, `${model.name} ran everything alone`);
+    for (const [i, sequence] of sequences.entries()) {
+      const [alone] = await answersOf(model, [sequence]);
+      assert.equal(alone.batchSize, 1);
+      const where = `${model.name}/${model.version}, ${lengths[i]} steps among ${together[i].batchSize}`;
+      if (model.certificate.worstDifference === 0) assert.deepEqual(together[i].heads, alone.heads, where);
+      else {
+        const [ours, theirs] = [together[i], alone].map(({ heads }) => numbersIn(heads));
+        assert.equal(ours.length, theirs.length);
+        for (const [k, value] of ours.entries()) {
+          assert.ok(Math.abs(value - theirs[k]) <= TOLERANCE * Math.max(1, Math.abs(value)), where);
+        }
+      }
+    }
+  }
+});
+
+/** What certify finds of a made-up graph that answers each row with `answer`. */
+async function findingOf(
+  answer: (value: number, row: number, values: number[], time: number) => number,
+  signature = SIGNATURE,
+) {
+  const limits = { batchSize: 64, paddedSteps: 16384 };
+  const { mixing, rows, lengths, worstDifference } = await certify(
+    signature,
+    [],
+    limits,
+    async (feeds): Promise<Tensors> => {
+      const values = numbersOf(feeds);
+      const data = Float64Array.from(values, (value, row) => answer(value, row, values, feeds.x.dims[1]));
+      return { y: { dtype: 'float64', dims: [data.length], data } };
+    },
+  );
+  return [mixing, rows, lengths, worstDifference] as const;
+}
+
+test('the certificate tells apart what made-up graphs do', async () => {
+  const [mixing, rows, lengths, worst] = await findingOf(value => value);
+  assert.deepEqual([mixing, rows, lengths, worst], ['classes', 'exact', 'exact', 0]);
+  const noise = await findingOf((value, row) => value + row * 1e-8);
+  assert.deepEqual(noise.slice(0, 3), ['classes', 'tolerance', 'tolerance']);
+  assert.ok(noise[3] > 0 && noise[3] <= TOLERANCE);
+  assert.deepEqual((await findingOf((value, row) => value + row * 1e-3)).slice(0, 3), ['alone', 'no', 'no']);
+  const crowded = await findingOf((value, _row, values) => (values.length > 20 ? value + 1 : value));
+  assert.deepEqual(crowded.slice(0, 2), ['alone', 'no']);
+  const padded = await findingOf((value, _row, _values, time) => value + time);
+  assert.deepEqual(padded, ['equal', 'exact', 'no', 0]);
+  assert.deepEqual((await findingOf((value, row) => (row === 1 ? Number.NaN : value))).slice(0, 2), ['alone', 'no']);
+});
+
+test('a graph that is told nothing of padding is never asked to mix lengths', async () => {
+  const inputs = [{ name: 'x', tensor: 'x', kind: 'numeric', features: [{ name: 'u' }] }];
+  const blind = bindSignature(manifestOf({ inputs }), graphOf([info('x', 'float32', ['n', 't', 1])], HEAD_OUTPUTS));
+  const finding = await findingOf((value, _row, _values, time) => value + time, blind);
+  assert.deepEqual(finding, ['equal', 'exact', 'untested', 0]);
+});
+
+test('no run of the certificate exceeds the rows, and the samples are the same every time', async () => {
+  const seen: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    const sizes: number[] = [];
+    await certify(SIGNATURE, [], { batchSize: 5, paddedSteps: 100 }, async (feeds): Promise<Tensors> => {
+      sizes.push(feeds.x.dims[0]);
+      const data = Float32Array.from(numbersOf(feeds));
+      seen[i] = `${seen[i]} ${data.join()}`;
+      return { y: { dtype: 'float32', dims: [data.length], data } };
+    });
+    assert.ok(Math.max(...sizes) <= 5);
+  }
+  assert.equal(seen[0], seen[1]);
+});
