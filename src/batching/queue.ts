@@ -61,11 +61,10 @@ export class EntryQueue {
     if (oldest === undefined) return undefined;
     const cut = new Cut(this.#rules);
     this.#fill(cut, oldest);
-    const { full } = cut;
     if (typeof oldest === 'number' && this.#rules.mixing === 'classes') {
       for (let shorter = oldest - 1; shorter >= 0 && cut.hasRows; shorter--) this.#fill(cut, shorter);
     }
-    return { entries: cut.entries, paddedSteps: cut.paddedSteps, full };
+    return { entries: cut.entries, paddedSteps: cut.paddedSteps, full: cut.full };
   }
 
   /** Takes out the batch that `next` just gave: the first entries of one or more classes. */

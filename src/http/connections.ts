@@ -19,14 +19,24 @@ export function installConnections(app: FastifyInstance): void {
   app.addHook('preClose', done => {
     const start = performance.now();
     // Once is not enough: a connection may fall idle, or come out of the backlog, just after the listener closed.
-    const sweep = setInterval(() => {
-      const late = performance.now() - start > ARRIVAL_GRACE_MS;
-      app.server.closeIdleConnections();
-      for (const [socket, request] of latest) {
-        if (late && !request?.complete) socket.destroy();
-      }
-    }, SWEEP_MS);
+    const sweep = setInterval(
+      () =>
+        afterReading(() => {
+          const late = performance.now() - start > ARRIVAL_GRACE_MS;
+          app.server.closeIdleConnections();
+          for (const [socket, request] of latest) if (late && !request?.complete) socket.destroy();
+        }),
+      SWEEP_MS,
+    );
     app.server.once('close', () => clearInterval(sweep));
-    done();
+    afterReading(done);
   });
+}
+
+/**
+ * Acts when whatever has come in so far has been read. A timer fires before the sockets are read, when a connection may look
+ * idle although its next request already waits in the kernel: closing it then would reset that request.
+ */
+function afterReading(act: () => void): void {
+  setImmediate(() => setImmediate(act));
 }
