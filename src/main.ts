@@ -11,20 +11,27 @@ import { VERSION } from './version.ts';
 
 async function serve(config: Config): Promise<void> {
   const log = pino({ level: config.logLevel });
-  const service = await Service.start({ ...config, version: VERSION, models: config }, log);
-  const app = await buildApp(config, service, log);
 
-  // The first signal drains; the second ends the process at once. Whoever reads that it listens may already signal.
+  // The first signal drains; the second ends the process at once. Signals are heard from the start: process 1 of a
+  // container would ignore them otherwise while models load (and a thread must not be ended while it runs).
+  const starting = Service.start({ ...config, version: VERSION, models: config }, log);
+  let drain = async () => (await starting).close();
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'an error nobody caught');
     log.info({ signal }, 'draining');
+    await drain();
+    log.info('ended');
+  });
+
+  const service = await starting;
+  const app = await buildApp(config, service, log);
+  drain = async () => {
     service.drain();
     await delay(config.drainDelayMs);
     await app.close();
     await service.close();
-    log.info('ended');
-  });
-  await app.listen({ host: config.host, port: config.port, backlog: 4096 });
+  };
+  if (!service.draining) await app.listen({ host: config.host, port: config.port, backlog: 4096 });
 }
 
 try {

@@ -1,11 +1,14 @@
 // The end of the real process: what is in flight is answered, nothing is reset, and a second signal does not wait.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import http from 'node:http';
 import { describe, it } from 'node:test';
 import { clientAt } from '../support/client.ts';
 import { connect, parseReply, type Reply, send } from '../support/exchange.ts';
 import { WEATHER } from '../support/served-copies.ts';
 import { type ServerProcess, startProcess } from '../support/server-process.ts';
+import { FIXTURES, ROOT } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 const CONNECTIONS = 32;
@@ -91,6 +94,22 @@ describe('shutdown', () => {
     assert.ok(performance.now() - start < 5000, 'it waited for connections that ask nothing');
     assert.equal(parseReply((await idle.ended).text).status, 200);
     for (const { socket } of [silent, dripping, bodiless]) socket.destroy();
+  });
+
+  it('SIGTERM while models load ends it with 0 before it listens', async t => {
+    const child = spawn(process.execPath, [`${ROOT}dist/src/main.js`, '--port', '0'], {
+      env: { PATH: process.env.PATH, POLYHEAD_MODEL_REPOSITORY: FIXTURES },
+    });
+    t.after(() => child.kill('SIGKILL'));
+    let log = '';
+    child.stdout.setEncoding('utf8').on('data', text => {
+      log += text;
+    });
+    await until('the first model is loaded', () => /"msg":"loaded /.test(log));
+    child.kill('SIGTERM');
+    assert.deepEqual(await once(child, 'close'), [0, null]);
+    assert.match(log, /"msg":"ended"/);
+    assert.doesNotMatch(log, /Server listening/);
   });
 
   it('two SIGTERMs end it at once', async t => {
