@@ -150,6 +150,7 @@ class Binder {
 
   #feed(where: string, name: string, dtypes: readonly DType[], rank: number | undefined): TensorInfo {
     const tensor = this.#tensor(where, 'input', this.#inputs, name, dtypes);
+    if (this.#used.has(name)) this.#fault(`${where}: graph input "${name}" is fed twice`);
     this.#used.add(name);
     if (rank !== undefined && this.#inputs.has(name) && tensor.dims.length !== rank) {
       this.#fault(`${where}: graph input "${name}" has ${tensor.dims.length} dimensions, expected ${rank}`);

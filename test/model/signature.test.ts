@@ -197,3 +197,11 @@ test('every good fixture and the weather model bind', async () => {
     assert.equal(signature.heads.length, manifest.heads.length);
   }
 });
+
+test('two inputs may not feed one graph input', () => {
+  const manifest = manifestOf({ inputs: [INPUT, { ...INPUT, name: 'b' }], heads: [HEADS[0]] });
+  assert.throws(() => bindSignature(manifest, graphOf([X], HEAD_OUTPUTS)), {
+    name: 'LoadError',
+    message: 'manifest and graph disagree: input "b": graph input "x" is fed twice',
+  });
+});
