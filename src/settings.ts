@@ -116,6 +116,12 @@ export const SETTINGS = {
     30_000,
     'longest shutdown before the process just ends',
   ),
+  certificateCache: setting(
+    'POLYHEAD_CERTIFICATE_CACHE',
+    flag,
+    true,
+    'keep batching certificates in <repository>/.certificates, where that is writable',
+  ),
   accessLog: setting('POLYHEAD_ACCESS_LOG', flag, false, 'log a line for every request'),
   auth: setting('POLYHEAD_AUTH', z.enum(['auto', 'off']), 'auto', 'off: listen beyond loopback without API keys'),
   apiKeys: {

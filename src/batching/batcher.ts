@@ -22,6 +22,8 @@ export interface BatcherOptions {
   readonly signature: Signature;
   readonly runner: Runner;
   readonly rules: BatchRules;
+  /** Whether a lone sequence runs as two copies, because the graph answers a single row with other last bits. */
+  readonly pairs?: boolean;
   /** Most sequences admitted and not yet answered, and most bytes of their numbers. */
   readonly capacity: { readonly sequences: number; readonly bytes: number };
   /** How long a batch that is not full may wait for company; 0 sends whatever waits as soon as a runner is free. */
@@ -135,6 +137,7 @@ export class Batcher {
   async #run(batch: Batch): Promise<void> {
     const { signature, runner } = this.#options;
     const sequences = batch.entries.map(entry => entry.sequence);
+    if (this.#options.pairs && sequences.length === 1) sequences.push(sequences[0]);
     const startMs = performance.now();
     let result: RunResult;
     this.#running++;
@@ -155,7 +158,7 @@ export class Batcher {
     const { runMs } = result;
     let rows: Row[];
     try {
-      rows = split(result.outputs, sequences);
+      rows = split(this.#options.signature, result.outputs, sequences);
     } catch (error) {
       this.#failed(entries, error);
       return;
@@ -173,6 +176,9 @@ export class Batcher {
   #failed(entries: readonly Entry[], error: unknown): void {
     if (error instanceof RunnerLost && !error.started) {
       this.#queue.restore(entries);
+    } else if (!(error instanceof RunnerLost) && entries.length > 1) {
+      // One of them may be at fault, such as an id that the graph does not know: none shall fail for another.
+      this.#queue.restore(entries.map(entry => ({ ...entry, mixing: 'alone' })));
     } else {
       const failure =
         error instanceof ServiceError

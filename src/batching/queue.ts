@@ -2,12 +2,17 @@
 import type { Sequence } from '../model/sequence.ts';
 import type { Submission } from './submission.ts';
 
+/** Which sequences may share a run: near lengths of any kind, equal lengths only, or none. */
+export type Mixing = 'classes' | 'equal' | 'alone';
+
 export interface Entry {
   readonly sequence: Sequence;
   readonly submission: Submission;
   /** Its place among the submission's sequences. */
   readonly index: number;
   readonly enqueuedMs: number;
+  /** A narrower rule than the model's, for this entry. */
+  readonly mixing?: Mixing;
 }
 
 /** What may share a run, as the model's certificate and limits say. */
@@ -15,8 +20,7 @@ export interface BatchRules {
   readonly batchSize: number;
   /** Most of batch size x longest length; one sequence alone may exceed it. */
   readonly paddedSteps: number;
-  /** `classes`: any lengths may mix, near ones first; `equal`: equal lengths only; `alone`: one row a run. */
-  readonly mixing: 'classes' | 'equal' | 'alone';
+  readonly mixing: Mixing;
 }
 
 export interface Batch {
@@ -59,10 +63,15 @@ export class EntryQueue {
   next(): Batch | undefined {
     const oldest = this.#oldestClass();
     if (oldest === undefined) return undefined;
-    const cut = new Cut(this.#rules);
+    const [first] = this.#classes.get(oldest) as Entry[];
+    const mixing = this.#mixingOf(first);
+    const cut = new Cut(this.#rules, mixing);
     this.#fill(cut, oldest);
-    if (typeof oldest === 'number' && this.#rules.mixing === 'classes') {
-      for (let shorter = oldest - 1; shorter >= 0 && cut.hasRows; shorter--) this.#fill(cut, shorter);
+    if (mixing === 'classes') {
+      const { company, longest } = first.sequence;
+      for (let shorter = lengthClass(longest) - 1; shorter >= 0 && cut.hasRows; shorter--) {
+        this.#fill(cut, classKey(company, shorter));
+      }
     }
     return { entries: cut.entries, paddedSteps: cut.paddedSteps, full: cut.full };
   }
@@ -87,8 +96,12 @@ export class EntryQueue {
     }
   }
 
-  #classOf({ sequence }: Entry): Entry[] {
-    const key = this.#keyOf(sequence);
+  #mixingOf(entry: Entry): Mixing {
+    return entry.mixing ?? this.#rules.mixing;
+  }
+
+  #classOf(entry: Entry): Entry[] {
+    const key = this.#keyOf(entry);
     let waiting = this.#classes.get(key);
     if (!waiting) {
       waiting = [];
@@ -97,9 +110,11 @@ export class EntryQueue {
     return waiting;
   }
 
-  #keyOf(sequence: Sequence): string | number {
-    if (this.#rules.mixing === 'classes') return 32 - Math.clz32(sequence.longest - 1);
-    return sequence.parts.length === 1 ? sequence.longest : sequence.parts.map(part => part.length).join();
+  #keyOf(entry: Entry): string | number {
+    const { company, longest, parts } = entry.sequence;
+    const mixing = this.#mixingOf(entry);
+    if (mixing === 'classes') return classKey(company, lengthClass(longest));
+    return mixing === 'alone' ? 'alone' : `${company}|=${parts.map(part => part?.length ?? '').join()}`;
   }
 
   #oldestClass(): string | number | undefined {
@@ -133,6 +148,15 @@ export class EntryQueue {
   }
 }
 
+/** Lengths within a factor of two of each other. */
+function lengthClass(length: number): number {
+  return 32 - Math.clz32(length - 1);
+}
+
+function classKey(company: string, lengthClass: number): string | number {
+  return company === '' ? lengthClass : `${company}|${lengthClass}`;
+}
+
 /** A batch in the making. */
 class Cut {
   readonly entries: Entry[] = [];
@@ -141,9 +165,9 @@ class Cut {
   #longest = 0;
   #steps = 0;
 
-  constructor(rules: BatchRules) {
+  constructor(rules: BatchRules, mixing: Mixing) {
     this.#rules = rules;
-    this.#rows = rules.mixing === 'alone' ? 1 : rules.batchSize;
+    this.#rows = mixing === 'alone' ? 1 : rules.batchSize;
   }
 
   get paddedSteps(): number {

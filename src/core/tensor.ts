@@ -33,8 +33,58 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }
 
-/** A zero-filled tensor (empty strings for dtype `string`). */
+/** `count` zeros, or empty strings for dtype `string`. */
+export function zeroData(dtype: DType, count: number): TensorData {
+  return dtype === 'string' ? new Array<string>(count).fill('') : new ARRAYS[dtype](count);
+}
+
 export function zeros(dtype: DType, dims: readonly number[]): Tensor {
-  const count = elementCount(dims);
-  return { dtype, dims, data: dtype === 'string' ? new Array<string>(count).fill('') : new ARRAYS[dtype](count) };
+  return { dtype, dims, data: zeroData(dtype, elementCount(dims)) };
+}
+
+/** A part of some data without a copy; of strings, a shallow copy. */
+export function viewOf(data: TensorData, start: number, end: number): TensorData {
+  return Array.isArray(data) ? data.slice(start, end) : data.subarray(start, end);
+}
+
+/** Writes `source` into `target` from `offset` on; both are of one dtype. */
+export function place(target: TensorData, source: TensorData, offset: number): void {
+  if (Array.isArray(target)) {
+    for (let i = 0; i < source.length; i++) target[offset + i] = source[i] as string;
+  } else {
+    (target as Float32Array).set(source as Float32Array, offset);
+  }
+}
+
+/** A corner of a row-major array of shape `dims`, and where in it a block begins. */
+export interface Corner {
+  readonly data: TensorData;
+  readonly dims: readonly number[];
+  readonly offset: number;
+}
+
+/** Copies a block of shape `extent` from one row-major array into another; all three have the same rank. */
+export function copyBlock(from: Corner, to: Corner, extent: readonly number[]): void {
+  const fromStrides = strides(from.dims);
+  const toStrides = strides(to.dims);
+  const last = extent.length - 1;
+  const copy = (axis: number, source: number, target: number) => {
+    if (axis >= last) {
+      place(to.data, viewOf(from.data, source, source + (extent[last] ?? 1)), target);
+      return;
+    }
+    for (let i = 0; i < extent[axis]; i++) copy(axis + 1, source + i * fromStrides[axis], target + i * toStrides[axis]);
+  };
+  if (elementCount(extent) > 0) copy(0, from.offset, to.offset);
+}
+
+/** How far apart neighbours on each axis lie in a row-major array. */
+export function strides(dims: readonly number[]): number[] {
+  const result = new Array<number>(dims.length);
+  let stride = 1;
+  for (let axis = dims.length - 1; axis >= 0; axis--) {
+    result[axis] = stride;
+    stride *= dims[axis];
+  }
+  return result;
 }

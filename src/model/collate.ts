@@ -1,78 +1,117 @@
 // Many sequences into one run and back: pad, tell the graph what is padding, start the state at zero; then split.
 import { ServiceError } from '../core/errors.ts';
-import { type Tensor, type Tensors, zeros } from '../core/tensor.ts';
-import type { TensorInfo } from './graph.ts';
-import type { Sequence } from './sequence.ts';
-import type { Signature } from './signature.ts';
+import { elementCount, place, type Tensor, type TensorData, type Tensors, viewOf, zeros } from '../core/tensor.ts';
+import { putRow, rowsAreRuns, type TensorRow, takeRow } from './rows.ts';
+import type { Part, Sequence } from './sequence.ts';
+import { type Axes, type Feed, rowTimeAxis, type Signature } from './signature.ts';
 
 /** One sequence's place in a run's outputs, which all rows of the batch share. */
 export interface Row {
   readonly outputs: Tensors;
   readonly index: number;
   readonly batchSize: number;
-  readonly length: number;
+  readonly sequence: Sequence;
 }
 
-/** The feeds of one run: inputs [batch, time, feature] padded with zeros (empty strings) to the longest sequence. */
+/** The feeds of one run, padded with zeros (empty strings) to the longest sequence; what sequences lack is filled in. */
 export function collate(signature: Signature, sequences: readonly Sequence[]): Tensors {
-  const batch = sequences.length;
-  const feeds: Tensors = {};
-  signature.inputs.forEach((input, i) => {
-    const parts = sequences.map(sequence => sequence.parts[i]);
-    const time = parts.reduce((longest, part) => Math.max(longest, part.length), 0);
-    const dims = input.spec.kind === 'numeric' ? [batch, time, input.width] : [batch, time];
-    const tensor = zeros(input.tensor.dtype, dims);
-    const stride = time * input.width;
-    for (let b = 0; b < batch; b++) place(tensor, parts[b].data, b * stride);
-    feeds[input.tensor.name] = tensor;
-    if (input.lengths) {
-      const lengths = zeros(input.lengths.dtype, [batch]);
-      for (let b = 0; b < batch; b++) put(lengths, b, parts[b].length);
-      feeds[input.lengths.name] = lengths;
+  const { feeds } = signature;
+  const times = longestOf(feeds, sequences);
+  const tensors: Tensors = {};
+  feeds.forEach((feed, f) => {
+    const { tensor: info, axes, role } = feed;
+    const first = sequences[0].parts[f];
+    const dims = feedDims(feed, first, sequences.length, times[feed.of ?? f]);
+    const tensor = zeros(info.dtype, dims);
+    tensors[info.name] = tensor;
+    if (axes.batch === null && first) {
+      place(tensor.data, first.data, 0);
+      return;
     }
-    if (input.mask) {
-      const mask = zeros(input.mask.dtype, [batch, time]);
-      for (let b = 0; b < batch; b++) for (let t = 0; t < parts[b].length; t++) put(mask, b * time + t, 1);
-      feeds[input.mask.name] = mask;
+    const stride = rowsAreRuns(axes) ? elementCount(dims) / sequences.length : undefined;
+    for (let b = 0; b < sequences.length; b++) {
+      const part = sequences[b].parts[f];
+      if (part && stride !== undefined) place(tensor.data, part.data, b * stride);
+      else if (part) putRow(tensor, axes, b, part);
+      else if (role === 'lengths') fill(tensor, b, 1, stepsOf(sequences[b], feed.of));
+      else if (role === 'mask') fillMask(tensor, axes, b, stepsOf(sequences[b], feed.of));
     }
   });
-  for (const state of signature.state) feeds[state.input.name] = zeroState(state.input, state.batchAxis, batch);
-  return feeds;
+  return tensors;
+}
+
+/** The time steps of each feed's tensor: of the longest sequence, and where feeds are tied the same for all of them. */
+function longestOf(feeds: readonly Feed[], sequences: readonly Sequence[]): number[] {
+  const times = feeds.map((_, f) => sequences.reduce((longest, s) => Math.max(longest, s.parts[f]?.length ?? 0), 0));
+  feeds.forEach(({ timeOf }, f) => {
+    if (timeOf === undefined) return;
+    const longest = Math.max(times[timeOf], times[f]);
+    times[timeOf] = longest;
+    times[f] = longest;
+  });
+  return times;
+}
+
+function feedDims({ tensor, axes, role }: Feed, part: Part | undefined, batch: number, time: number): number[] {
+  let dims: number[];
+  if (part) {
+    dims = [...part.dims];
+    const row = rowTimeAxis(axes);
+    if (row !== null) dims[row] = time;
+    if (axes.batch !== null) dims.splice(axes.batch, 0, batch);
+    return dims;
+  }
+  if (role === 'lengths') return [axes.batch === null ? 1 : batch];
+  if (role === 'mask') return axes.batch === null ? [time] : axes.batch === 0 ? [batch, time] : [time, batch];
+  dims = tensor.dims.map(dim => (typeof dim === 'number' ? dim : 1));
+  if (axes.batch !== null) dims[axes.batch] = batch;
+  return dims;
+}
+
+function stepsOf(sequence: Sequence, feed: number | undefined): number {
+  return sequence.parts[feed as number]?.length ?? 0;
+}
+
+function fillMask(mask: Tensor, axes: Axes, row: number, steps: number): void {
+  if (axes.batch === 1) for (let t = 0; t < steps; t++) fill(mask, t * mask.dims[1] + row, 1, 1);
+  else fill(mask, axes.batch === null ? 0 : row * mask.dims[1], steps, 1);
+}
+
+/** The float16 bits of 1. */
+const HALF_ONE = 0x3c00;
+
+function fill({ dtype, data }: Tensor, start: number, count: number, value: number): void {
+  if (data instanceof BigInt64Array) data.fill(BigInt(value), start, start + count);
+  else (data as Float32Array).fill(dtype === 'float16' ? HALF_ONE : value, start, start + count);
 }
 
 /**
  * The inverse of collate: each sequence's row of the outputs, in order. Rows are views, nothing is copied.
  * @throws {ServiceError} INFERENCE_FAILED if an output does not have one row per sequence.
  */
-export function split(outputs: Tensors, sequences: readonly Sequence[]): Row[] {
+export function split(signature: Signature, outputs: Tensors, sequences: readonly Sequence[]): Row[] {
   const batchSize = sequences.length;
   for (const name in outputs) {
-    if (outputs[name].dims[0] !== batchSize) {
+    const batch = signature.outputs.get(name)?.batch ?? null;
+    if (batch !== null && outputs[name].dims[batch] !== batchSize) {
       const shape = `[${outputs[name].dims.join(', ')}]`;
       throw new ServiceError('INFERENCE_FAILED', 'the model did not answer every sequence', {
         cause: new Error(`output "${name}" has shape ${shape} for ${batchSize} sequences`),
       });
     }
   }
-  return sequences.map((sequence, index) => ({ outputs, index, batchSize, length: sequence.length }));
+  return sequences.map((sequence, index) => ({ outputs, index, batchSize, sequence }));
 }
 
-function place(target: Tensor, source: Sequence['parts'][number]['data'], offset: number): void {
-  if (Array.isArray(target.data)) {
-    for (let i = 0; i < source.length; i++) target.data[offset + i] = source[i] as string;
-  } else {
-    (target.data as Float32Array).set(source as Float32Array, offset);
-  }
+/** A row of one output; where it has time steps, only as many as the feed `follows` has. */
+export function rowOf(row: Row, tensor: string, axes: Axes, follows: number): TensorRow {
+  return takeRow(row.outputs[tensor], axes, row.index, row.sequence.parts[follows]?.length ?? 1);
 }
 
-function put(target: Tensor, index: number, value: number): void {
-  if (target.data instanceof BigInt64Array) target.data[index] = BigInt(value);
-  else (target.data as Int32Array)[index] = value;
-}
-
-function zeroState(info: TensorInfo, batchAxis: number, batch: number): Tensor {
-  return zeros(
-    info.dtype,
-    info.dims.map((dim, axis) => (axis === batchAxis ? batch : (dim as number))),
-  );
+/** The same as plain values: a step after the other, padding perhaps left at the end. */
+export function rowValues(row: Row, tensor: string, axes: Axes, follows: number): TensorData {
+  if (!rowsAreRuns(axes)) return rowOf(row, tensor, axes, follows).data;
+  const { data } = row.outputs[tensor];
+  const stride = data.length / row.batchSize;
+  return viewOf(data, row.index * stride, (row.index + 1) * stride);
 }

@@ -1,9 +1,11 @@
-// Reads an ONNX file without running it: signature, operators, and weights that must be finite.
-import { lstat, open, readFile } from 'node:fs/promises';
+// Reads an ONNX file without running it: signature, operators, metadata, and weights that must be finite.
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { LoadError } from '../core/errors.ts';
 import type { DType } from '../core/tensor.ts';
+import { readSkeleton } from './onnx-file.ts';
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from './onnx-proto.ts';
+import { checkWeights, digestFile, type ExternalFile } from './weights.ts';
 
 const DTYPES: Record<number, DType> = {
   1: 'float32',
@@ -20,9 +22,10 @@ const DTYPES: Record<number, DType> = {
   12: 'uint32',
   13: 'uint64',
 };
-const BFLOAT16 = 16;
-const FLOAT_BYTES: Record<number, number> = { 1: 4, 10: 2, 11: 8, [BFLOAT16]: 2 };
-const EXTERNAL = 1;
+
+/** Domains whose operators the runtime's CPU build brings along. */
+const DOMAINS = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft', 'com.microsoft.nchwc', 'com.ms.internal.nhwc']);
+const RECURRENT = new Set(['LSTM', 'GRU', 'RNN']);
 
 /** A graph input or output. A dimension is a number, a symbol, or null where the graph says nothing. */
 export interface TensorInfo {
@@ -35,91 +38,115 @@ export interface Graph {
   readonly producer: string;
   readonly opsets: Readonly<Record<string, number>>;
   readonly operators: Readonly<Record<string, number>>;
-  /** Floating-point values in the graph's initializers. */
+  /** Floating-point values in the graph's initializers and constants. */
   readonly parameters: number;
   readonly bytes: number;
+  readonly sha256: string;
+  readonly externalData: readonly ExternalFile[];
+  readonly metadata: Readonly<Record<string, string>>;
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
+  /** The operator that writes each output, for guessing what a head is. */
+  readonly writers: Readonly<Record<string, string>>;
 }
 
 /** Reads a graph file and the external data beside it. @throws {LoadError} that names the file and the fault. */
-export async function readGraph(file: string): Promise<{ graph: Graph; content: Uint8Array; externalFiles: string[] }> {
+export async function readGraph(file: string): Promise<Graph> {
   const base = path.basename(file);
-  const content = await readFile(file).catch(error => {
-    throw new LoadError(error.code === 'ENOENT' ? `${base} is missing` : `${base} cannot be read (${error.code})`);
-  });
-  const model = decode(base, content);
+  const model = await readModel(file, base);
   const main = model.graph as GraphProto;
-  const tensors: TensorProto[] = [];
-  const operators: Record<string, number> = {};
-  walk([main.node, ...model.functions.map(f => f.node)], [main.initializer], tensors, operators);
-
-  const folder = path.dirname(file);
-  const externalFiles = new Set<string>();
-  let parameters = 0;
-  for (const tensor of tensors) {
-    const width = FLOAT_BYTES[tensor.dataType];
-    if (tensor.dataLocation === EXTERNAL) externalFiles.add(await containedExternalFile(base, folder, tensor));
-    if (width === undefined) continue;
-    parameters += tensor.dims.reduce((product, dim) => product * Number(dim), 1);
-    const raw = tensor.dataLocation === EXTERNAL ? await readExternal(base, folder, tensor) : tensor.rawData;
-    const bad = firstNonFinite(tensor, raw);
-    if (bad !== undefined) throw new LoadError(`${base}: weight "${tensor.name}" holds ${bad}; weights must be finite`);
-  }
-
+  const found: Found = { tensors: [], operators: {} };
+  walk(base, model.functions, [main.node, ...model.functions.map(f => f.node)], [main.initializer], found);
+  const { parameters, externalData } = await checkWeights(file, found.tensors);
+  const { bytes, sha256 } = await digestFile(file);
   const initialized = new Set(main.initializer.map(tensor => tensor.name));
+  const writers = main.node.flatMap(node => node.output.map(name => [name, operatorName(node)] as const));
+  const outputs = main.output.map(info => tensorInfo(base, info));
+  const written = new Map(writers);
   return {
-    content,
-    externalFiles: [...externalFiles],
-    graph: {
-      producer: `${model.producerName} ${model.producerVersion}`.trim(),
-      opsets: Object.fromEntries(model.opsetImport.map(o => [o.domain || 'ai.onnx', Number(o.version)])),
-      operators,
-      parameters,
-      bytes: content.byteLength,
-      inputs: main.input.filter(info => !initialized.has(info.name)).map(info => tensorInfo(base, info)),
-      outputs: main.output.map(info => tensorInfo(base, info)),
-    },
+    producer: `${model.producerName} ${model.producerVersion}`.trim(),
+    opsets: Object.fromEntries(model.opsetImport.map(o => [o.domain || 'ai.onnx', Number(o.version)])),
+    operators: found.operators,
+    parameters,
+    bytes,
+    sha256,
+    externalData,
+    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
+    inputs: main.input.filter(info => !initialized.has(info.name)).map(info => tensorInfo(base, info)),
+    outputs,
+    writers: Object.fromEntries(outputs.map(({ name }) => [name, written.get(name) ?? ''])),
   };
 }
 
-function decode(base: string, content: Buffer): ModelProto {
-  if (content.length === 0) throw new LoadError(`${base} is empty`);
-  if (content.subarray(0, 40).toString('latin1').startsWith('version https://git-lfs')) {
-    throw new LoadError(`${base} is a git-lfs pointer, not a graph: fetch the file with "git lfs pull"`);
-  }
-  let model: ModelProto;
+async function readModel(file: string, base: string): Promise<ModelProto> {
+  const handle = await open(file).catch(error => {
+    throw new LoadError(error.code === 'ENOENT' ? `${base} is missing` : `${base} cannot be read (${error.code})`);
+  });
   try {
-    model = decodeModel(content);
-  } catch {
-    throw new LoadError(`${base} is not an ONNX graph, or it is truncated (${content.length} bytes)`);
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new LoadError(`${base} is not a file`);
+    if (stat.size === 0) throw new LoadError(`${base} is empty`);
+    const { buffer } = await handle.read(Buffer.alloc(40), 0, 40, 0);
+    if (buffer.toString('latin1').startsWith('version https://git-lfs')) {
+      throw new LoadError(`${base} is a git-lfs pointer, not a graph: fetch the file with "git lfs pull"`);
+    }
+    const model = await readSkeleton(handle)
+      .then(decodeModel)
+      .catch(() => {
+        throw new LoadError(`${base} is not an ONNX graph, or it is truncated (${stat.size} bytes)`);
+      });
+    if (!model.graph?.node.length || model.opsetImport.length === 0) {
+      throw new LoadError(`${base} is not an ONNX graph (no nodes or no operator set in ${stat.size} bytes)`);
+    }
+    return model;
+  } finally {
+    await handle.close();
   }
-  if (!model.graph?.node.length || model.opsetImport.length === 0) {
-    throw new LoadError(`${base} is not an ONNX graph (no nodes or no operator set in ${content.length} bytes)`);
-  }
-  return model;
 }
 
-/** Collects every weight and counts every operator, those of loop and branch bodies included. */
+interface Found {
+  readonly tensors: TensorProto[];
+  readonly operators: Record<string, number>;
+}
+
+/** Collects every weight and counts every operator, those of loop and branch bodies included. @throws {LoadError} */
 function walk(
+  base: string,
+  functions: ModelProto['functions'],
   bodies: NodeProto[][],
   initializers: TensorProto[][],
-  tensors: TensorProto[],
-  operators: Record<string, number>,
+  found: Found,
 ): void {
-  for (const list of initializers) tensors.push(...list);
-  for (const nodes of bodies) {
-    for (const node of nodes) {
-      const name = node.domain && node.domain !== 'ai.onnx' ? `${node.domain}.${node.opType}` : node.opType;
-      operators[name] = (operators[name] ?? 0) + 1;
-      for (const attribute of node.attribute) {
-        if (attribute.t) tensors.push(attribute.t);
-        tensors.push(...attribute.tensors);
-        const graphs = attribute.g ? [attribute.g, ...attribute.graphs] : attribute.graphs;
-        for (const graph of graphs) walk([graph.node], [graph.initializer], tensors, operators);
-      }
+  for (const list of initializers) found.tensors.push(...list);
+  for (const node of bodies.flat()) {
+    checkNode(base, functions, node);
+    const name = operatorName(node);
+    found.operators[name] = (found.operators[name] ?? 0) + 1;
+    for (const attribute of node.attribute) {
+      if (attribute.t) found.tensors.push(attribute.t);
+      found.tensors.push(...attribute.tensors);
+      const graphs = attribute.g ? [attribute.g, ...attribute.graphs] : attribute.graphs;
+      for (const graph of graphs) walk(base, functions, [graph.node], [graph.initializer], found);
     }
   }
+}
+
+function checkNode(base: string, functions: ModelProto['functions'], node: NodeProto): void {
+  if (!DOMAINS.has(node.domain) && !functions.some(f => f.domain === node.domain && f.name === node.opType)) {
+    throw new LoadError(
+      `${base}: operator ${operatorName(node)} is of domain "${node.domain}", which is not supported`,
+    );
+  }
+  const layout = node.attribute.find(attribute => attribute.name === 'layout');
+  if (RECURRENT.has(node.opType) && layout && Number(layout.i) === 1) {
+    throw new LoadError(
+      `${base}: ${node.opType} with layout=1 is not supported by the runtime; export it with layout=0`,
+    );
+  }
+}
+
+function operatorName({ domain, opType }: NodeProto): string {
+  return domain && domain !== 'ai.onnx' ? `${domain}.${opType}` : opType;
 }
 
 function tensorInfo(base: string, info: GraphProto['input'][number]): TensorInfo {
@@ -131,58 +158,4 @@ function tensorInfo(base: string, info: GraphProto['input'][number]): TensorInfo
     dim => dim.dimParam || (Number(dim.dimValue) > 0 ? Number(dim.dimValue) : null),
   );
   return { name: info.name, dtype, dims };
-}
-
-function externalEntry(tensor: TensorProto, key: string): string | undefined {
-  return tensor.externalData.find(entry => entry.key === key)?.value;
-}
-
-async function containedExternalFile(base: string, folder: string, tensor: TensorProto): Promise<string> {
-  const location = externalEntry(tensor, 'location') ?? '';
-  const file = path.resolve(folder, location);
-  const fault = `${base}: external data "${location}" of weight "${tensor.name}"`;
-  if (location === '' || path.isAbsolute(location) || path.dirname(file) !== path.resolve(folder)) {
-    throw new LoadError(`${fault} must be a file beside the graph`);
-  }
-  const stat = await lstat(file).catch(() => undefined);
-  if (!stat) throw new LoadError(`${fault} is missing`);
-  if (!stat.isFile() || stat.nlink > 1) throw new LoadError(`${fault} must be a plain file, not a link`);
-  return file;
-}
-
-async function readExternal(base: string, folder: string, tensor: TensorProto): Promise<Uint8Array> {
-  const handle = await open(path.join(folder, externalEntry(tensor, 'location') ?? ''));
-  try {
-    const { size } = await handle.stat();
-    const offset = Number(externalEntry(tensor, 'offset') ?? 0);
-    const length = Number(externalEntry(tensor, 'length') ?? size - offset);
-    if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
-      throw new LoadError(`${base}: external data of weight "${tensor.name}" ends beyond its file`);
-    }
-    const bytes = new Uint8Array(length);
-    await handle.read(bytes, 0, length, offset);
-    return bytes;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** The first NaN or infinity among a tensor's values, whichever field of the protobuf holds them. */
-function firstNonFinite(tensor: TensorProto, raw: Uint8Array): number | undefined {
-  const infinite = (value: number) => !Number.isFinite(value);
-  if (tensor.dataType === 1) return tensor.floatData.find(infinite) ?? aligned(raw, Float32Array).find(infinite);
-  if (tensor.dataType === 11) return tensor.doubleData.find(infinite) ?? aligned(raw, Float64Array).find(infinite);
-  // Half-width floats: every exponent bit set means infinity or NaN.
-  const exponent = tensor.dataType === BFLOAT16 ? 0x7f80 : 0x7c00;
-  const full = (bits: number) => (bits & exponent) === exponent;
-  return tensor.int32Data.some(full) || aligned(raw, Uint16Array).some(full) ? Number.NaN : undefined;
-}
-
-/**
- * A copy as a typed array, since a protobuf's bytes begin anywhere; an incomplete last value is left out. Where a
- * tensor has no raw bytes, protobufjs gives an empty plain array.
- */
-function aligned<T>(raw: Uint8Array, array: { new (buffer: ArrayBuffer): T; BYTES_PER_ELEMENT: number }): T {
-  const whole = raw.length - (raw.length % array.BYTES_PER_ELEMENT);
-  return new array(new Uint8Array(raw.slice(0, whole)).buffer);
 }

@@ -12,11 +12,18 @@ const root = protobuf.Root.fromJSON({
         producerVersion: { type: 'string', id: 3 },
         graph: { type: 'GraphProto', id: 7 },
         opsetImport: repeated('OperatorSetId', 8),
+        metadataProps: repeated('StringEntry', 14),
         functions: repeated('FunctionProto', 25),
       },
     },
     OperatorSetId: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
-    FunctionProto: { fields: { node: repeated('NodeProto', 7) } },
+    FunctionProto: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        node: repeated('NodeProto', 7),
+        domain: { type: 'string', id: 10 },
+      },
+    },
     GraphProto: {
       fields: {
         node: repeated('NodeProto', 1),
@@ -27,6 +34,7 @@ const root = protobuf.Root.fromJSON({
     },
     NodeProto: {
       fields: {
+        output: { rule: 'repeated', type: 'string', id: 2 },
         opType: { type: 'string', id: 4 },
         attribute: repeated('AttributeProto', 5),
         domain: { type: 'string', id: 7 },
@@ -34,6 +42,8 @@ const root = protobuf.Root.fromJSON({
     },
     AttributeProto: {
       fields: {
+        name: { type: 'string', id: 1 },
+        i: { type: 'int64', id: 3 },
         t: { type: 'TensorProto', id: 5 },
         g: { type: 'GraphProto', id: 6 },
         tensors: repeated('TensorProto', 10),
@@ -78,9 +88,17 @@ export interface ValueInfoProto {
   type?: { tensorType?: { elemType: number; shape?: { dim: { dimValue: number; dimParam: string }[] } } };
 }
 export interface NodeProto {
+  output: string[];
   opType: string;
   domain: string;
-  attribute: { t?: TensorProto; g?: GraphProto; tensors: TensorProto[]; graphs: GraphProto[] }[];
+  attribute: {
+    name: string;
+    i: number | { toNumber(): number };
+    t?: TensorProto;
+    g?: GraphProto;
+    tensors: TensorProto[];
+    graphs: GraphProto[];
+  }[];
 }
 export interface GraphProto {
   node: NodeProto[];
@@ -93,7 +111,8 @@ export interface ModelProto {
   producerVersion: string;
   graph?: GraphProto;
   opsetImport: { domain: string; version: number | { toNumber(): number } }[];
-  functions: { node: NodeProto[] }[];
+  metadataProps: { key: string; value: string }[];
+  functions: { name: string; domain: string; node: NodeProto[] }[];
 }
 
 /** Decodes a ModelProto; byte fields are views of `bytes`. @throws if the bytes are no protobuf of this shape. */

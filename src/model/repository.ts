@@ -1,5 +1,4 @@
 // models/<name>/<version>/ on disk: what is there, and that nothing in it leads outside.
-import { createHash } from 'node:crypto';
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { LoadError } from '../core/errors.ts';
@@ -59,9 +58,4 @@ export async function checkContained(folder: string): Promise<void> {
     const stat = await lstat(path.join(folder, name));
     if (stat.isSymbolicLink()) throw new LoadError(`${name} is a link; a version folder holds plain files only`);
   }
-}
-
-/** The digest that a version is known by: of the graph file, as the manifest and other tools compute it. */
-export function sha256(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,188 +1,107 @@
-// From a caller's JSON to numbers: one pass that checks and fills, and stops at the first fault with its place.
-import { ServiceError } from '../core/errors.ts';
-import type { Signature, SignatureInput } from './signature.ts';
+// A caller's sequence: one row for every graph input that the caller feeds, checked by model/parts.ts in one pass.
+import type { TensorData } from '../core/tensor.ts';
+import { fail, type Path } from './faults.ts';
+import { membersOf, partParser } from './parts.ts';
+import { isRowInput, rowTimeAxis, type Signature, type SignatureInput } from './signature.ts';
 
-/** One input's share of a sequence: `data` is [length, width], row-major. */
+/** A row of one graph input: row-major `data` of shape `dims`, the tensor's shape without its batch axis. */
 export interface Part {
+  readonly dims: readonly number[];
+  /** Time steps; 1 where the input has none. */
   readonly length: number;
-  readonly data: Float32Array | BigInt64Array | Int32Array | string[];
+  readonly data: TensorData;
 }
 
-/** A checked sequence: a part per input, in the signature's order. */
+/** A checked sequence. */
 export interface Sequence {
-  readonly parts: readonly Part[];
+  /** In the order of the signature's feeds; what is undefined is filled in by collate. */
+  readonly parts: readonly (Part | undefined)[];
   /** Time steps of the first input; heads per step answer one step each. */
   readonly length: number;
   /** Time steps of the longest input. */
   readonly longest: number;
-}
-
-/** What a waiting sequence takes of memory, nearly. */
-export function sequenceBytes({ parts }: Sequence): number {
-  const bytesOf = ({ data }: Part) =>
-    Array.isArray(data) ? data.reduce((sum, token) => sum + 16 + 2 * token.length, 0) : data.byteLength;
-  return parts.reduce((sum, part) => sum + bytesOf(part), 0);
+  /** Sequences share a run only if this is equal: side values, and sizes that are neither batch nor time. */
+  readonly company: string;
 }
 
 /** Checks the value at `path` of a request body. @throws {ServiceError} INVALID_SEQUENCE. */
-export type SequenceParser = (value: unknown, path: readonly (string | number)[]) => Sequence;
+export type SequenceParser = (value: unknown, path: Path) => Sequence;
 
-type Path = readonly (string | number)[];
-type PartParser = (value: unknown, path: Path) => Part;
-
-/** The largest finite float32; anything greater would become infinity. */
-export const FLOAT32_MAX = 3.4028234663852886e38;
+/** What a waiting sequence takes of memory, nearly. */
+export function sequenceBytes({ parts }: Sequence): number {
+  const bytesOf = (data: TensorData) =>
+    Array.isArray(data) ? data.reduce((sum, token) => sum + 16 + 2 * token.length, 0) : data.byteLength;
+  return parts.reduce((sum, part) => sum + (part ? bytesOf(part.data) : 0), 0);
+}
 
 export function sequenceParser(signature: Signature): SequenceParser {
-  const parsers = signature.inputs.map(partParser);
-  if (parsers.length === 1) {
-    const [parse] = parsers;
-    return (value, path) => {
-      const part = parse(value, path);
-      return { parts: [part], length: part.length, longest: part.length };
-    };
-  }
-  const names = signature.inputs.map(input => input.spec.name);
-  return (value, path) => {
-    const members = membersOf(value, path, names, 'input');
-    const parts = parsers.map((parse, i) => parse(members[i], [...path, names[i]]));
-    return { parts, length: parts[0].length, longest: Math.max(...parts.map(part => part.length)) };
-  };
-}
-
-function partParser(input: SignatureInput): PartParser {
-  if (input.spec.kind === 'numeric') return numericParser(input, input.spec.features);
-  if (input.spec.kind === 'token') return tokenParser(input);
-  return indexParser(input, input.spec.size);
-}
-
-function numericParser(input: SignatureInput, features: Feature[]): PartParser {
-  const { width } = input;
-  const names = features.map(feature => feature.name);
-  const minimum = Float64Array.from(features, f =>
-    f.categories ? 0 : Math.max(f.minimum ?? -FLOAT32_MAX, -FLOAT32_MAX),
+  const { inputs } = signature;
+  const build = sequenceBuilder(signature);
+  const parsers = inputs.map(partParser);
+  const names = inputs.map(input => input.spec.name);
+  const rows = inputs.filter(input => isRowInput(input.spec));
+  const optional = new Set(
+    inputs.filter(i => i.spec.kind === 'side' && i.spec.default !== undefined).map(i => i.spec.name),
   );
-  const maximum = Float64Array.from(features, f =>
-    f.categories ? f.categories.length - 1 : Math.min(f.maximum ?? FLOAT32_MAX, FLOAT32_MAX),
+  // One input may be sent bare, if all others have a default.
+  const only = rows.length === 1 && optional.size === inputs.length - 1 ? inputs.indexOf(rows[0]) : -1;
+  const parseBare = (value: unknown, path: Path) =>
+    inputs.map((_, i) => parsers[i](i === only ? value : undefined, path));
+  const parseNamed = (value: unknown, path: Path) => {
+    const members = membersOf(value, path, names, 'input', optional);
+    return parsers.map((parse, i) => parse(members[i], [...path, names[i]]));
+  };
+  return (value, path) => {
+    const bare = only >= 0 && (inputs.length === 1 || Array.isArray(value));
+    return build(bare ? parseBare(value, path) : parseNamed(value, path), path);
+  };
+}
+
+/** Puts parts, in the order of the inputs, together; `state` brings parts for state feeds. */
+export function sequenceBuilder(signature: Signature): (parts: readonly Part[], path: Path) => Sequence {
+  const { feeds, inputs } = signature;
+  const first = Math.max(
+    0,
+    inputs.findIndex(input => isRowInput(input.spec)),
   );
-  const whole = Uint8Array.from(features, f => (f.integer || f.categories ? 1 : 0));
-  const categories = features.map(f => new Map(f.categories?.map((label, index) => [label, index])));
-
-  return (value, path) => {
-    const steps = stepsOf(input, value, path);
-    const data = new Float32Array(steps.length * width);
-    let cursor = 0;
-    for (let t = 0; t < steps.length; t++) {
-      let step = steps[t];
-      const named = !Array.isArray(step);
-      if (named) step = membersOf(step, [...path, t], names, 'feature');
-      const values = step as unknown[];
-      if (values.length !== width) {
-        fail([...path, t], `has ${values.length} features, expected ${width}`);
-      }
-      for (let f = 0; f < width; f++) {
-        const v = values[f];
-        if (typeof v === 'number' && v >= minimum[f] && v <= maximum[f] && (whole[f] === 0 || Number.isInteger(v))) {
-          data[cursor++] = v;
-          continue;
-        }
-        const category = typeof v === 'string' ? categories[f].get(v) : undefined;
-        if (category === undefined) {
-          fail([...path, t, named ? names[f] : f], `is ${describe(v)}, expected ${expectation(features[f])}`);
-        }
-        data[cursor++] = category;
-      }
-    }
-    return { length: steps.length, data };
-  };
-}
-
-function indexParser(input: SignatureInput, size: number): PartParser {
-  return (value, path) => {
-    const steps = stepsOf(input, value, path);
-    const data = input.tensor.dtype === 'int32' ? new Int32Array(steps.length) : new BigInt64Array(steps.length);
-    for (let t = 0; t < steps.length; t++) {
-      const id = steps[t];
-      if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= size) {
-        fail([...path, t], `is ${describe(id)}, expected a whole number from 0 to ${size - 1}`);
-      }
-      data[t] = data instanceof Int32Array ? id : BigInt(id);
-    }
-    return { length: steps.length, data };
-  };
-}
-
-function tokenParser(input: SignatureInput): PartParser {
-  return (value, path) => {
-    const steps = stepsOf(input, value, path);
-    for (let t = 0; t < steps.length; t++) {
-      if (typeof steps[t] !== 'string') fail([...path, t], `is ${describe(steps[t])}, expected a string`);
-    }
-    return { length: steps.length, data: steps as string[] };
-  };
-}
-
-function stepsOf(input: SignatureInput, value: unknown, path: Path): unknown[] {
-  const { minimum, maximum } = input.spec.time;
-  if (!Array.isArray(value)) fail(path, `is ${describe(value)}, expected an array of time steps`);
-  if (value.length < minimum || value.length > maximum) {
-    fail(
-      path,
-      `has ${value.length} time steps, expected ${minimum === maximum ? minimum : `${minimum} to ${maximum}`}`,
-    );
-  }
-  return value;
-}
-
-/** The members of an object in the order of `names`: all of them, and no others. */
-function membersOf(value: unknown, path: Path, names: readonly string[], what: string): unknown[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    fail(path, `is ${describe(value)}, expected an object by ${what} name${what === 'feature' ? ' or an array' : ''}`);
-  }
-  const members = names.map(name => {
-    if (!Object.hasOwn(value, name)) fail(path, `has no ${what} ${quote(name)}`);
-    return (value as Record<string, unknown>)[name];
+  const apart = inputs
+    .map((input, i) => ({ i, axes: freeAxes(input) }))
+    .filter(({ axes }) => axes === 'value' || axes.length > 0);
+  const tied = inputs.flatMap((input, i) => {
+    const { timeOf } = feeds[input.feed];
+    const other = timeOf === undefined ? -1 : inputs.findIndex(o => o.feed === timeOf);
+    return other >= 0 && !(input.told && inputs[other].told) ? [{ i, other }] : [];
   });
-  const keys = Object.keys(value);
-  if (keys.length > names.length) {
-    const unknown = keys.find(key => !names.includes(key)) ?? '';
-    fail(path, `has an unknown ${what} ${quote(unknown)}, expected ${names.map(quote).join(', ').slice(0, 500)}`);
-  }
-  return members;
+  const single = inputs.length === 1 && feeds.length === 1;
+  return (parts, path) => {
+    for (const { i, other } of tied) {
+      if (parts[i].length === parts[other].length) continue;
+      const [name, otherName] = [inputs[i].spec.name, inputs[other].spec.name];
+      fail([...path, name], `has ${parts[i].length} time steps, expected ${parts[other].length} as ${otherName} has`);
+    }
+    const { length } = parts[first];
+    const company = apart.length === 0 ? '' : apart.map(({ i, axes }) => companyOf(parts[i], axes)).join(';');
+    if (single) return { parts, length, longest: length, company };
+    const byFeed = new Array<Part | undefined>(feeds.length).fill(undefined);
+    let longest = 1;
+    parts.forEach((part, i) => {
+      byFeed[inputs[i].feed] = part;
+      longest = Math.max(longest, part.length);
+    });
+    return { parts: byFeed, length, longest, company };
+  };
 }
 
-type Feature = Extract<SignatureInput['spec'], { kind: 'numeric' }>['features'][number];
-
-/** What a feature accepts, in words. */
-function expectation(feature: Feature): string {
-  if (feature.categories) return `one of ${feature.categories.map(quote).join(', ').slice(0, 500)}, or its index`;
-  const unit = feature.unit ? ` ${feature.unit}` : '';
-  const { minimum, maximum } = feature;
-  const range =
-    minimum !== undefined && maximum !== undefined
-      ? ` from ${minimum} to ${maximum}${unit}`
-      : minimum !== undefined
-        ? ` of at least ${minimum}${unit}`
-        : maximum !== undefined
-          ? ` of at most ${maximum}${unit}`
-          : ' in the range of float32';
-  return `a ${feature.integer ? 'whole ' : ''}number${range} (${feature.name})`;
+/** Axes of an input's row, besides time, whose size callers choose; `value` for a side input. */
+function freeAxes({ spec, tensor, axes }: SignatureInput): readonly number[] | 'value' {
+  if (!isRowInput(spec)) return 'value';
+  if (spec.kind !== 'tensor') return [];
+  const time = rowTimeAxis(axes);
+  const dims = axes.batch === null ? tensor.dims : tensor.dims.toSpliced(axes.batch, 1);
+  return dims.flatMap((dim, axis) => (typeof dim === 'number' || axis === time ? [] : [axis]));
 }
 
-function describe(value: unknown): string {
-  if (typeof value === 'string') return quote(value);
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return value === undefined ? 'missing' : String(value);
-}
-
-function quote(value: string): string {
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-}
-
-function fail(path: Path, what: string): never {
-  const place = path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
-  const pointer = path.map(part => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  const detail = `${place} ${what}`;
-  throw new ServiceError('INVALID_SEQUENCE', detail, { faults: [{ pointer, detail }] });
+function companyOf(part: Part, axes: readonly number[] | 'value'): string {
+  if (axes === 'value') return JSON.stringify(String(part.data[0]));
+  return axes.map(axis => part.dims[axis]).join('x');
 }

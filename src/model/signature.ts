@@ -1,63 +1,67 @@
-// The manifest bound to the graph: every tensor the server will feed or fetch, with its checked shape.
+// The manifest bound to the graph: every tensor the server feeds or fetches, with its role and its axes.
 import { LoadError } from '../core/errors.ts';
-import type { DType } from '../core/tensor.ts';
-import type { Graph, TensorInfo } from './graph.ts';
-import type { Manifest, ManifestHead, ManifestInput } from './manifest.ts';
+import type { TensorInfo } from './graph.ts';
+import type { ManifestHead, ManifestInput, RowInput } from './manifest.ts';
+
+/** Where the rows and the time steps of a tensor lie; null where it has none. */
+export interface Axes {
+  readonly batch: number | null;
+  readonly time: number | null;
+}
+
+/** A graph input. What a sequence does not bring is filled in: all steps valid, state zero. */
+export interface Feed {
+  readonly tensor: TensorInfo;
+  readonly axes: Axes;
+  /** `data` and `side` come from the caller; `lengths` and `mask` tell the steps of the feed `of`. */
+  readonly role: 'data' | 'side' | 'lengths' | 'mask' | 'state';
+  readonly of?: number;
+  /** A feed that has the same number of time steps within every run. */
+  readonly timeOf?: number;
+}
 
 export interface SignatureInput {
   readonly spec: ManifestInput;
+  /** Its place in `feeds`. */
+  readonly feed: number;
   readonly tensor: TensorInfo;
-  readonly lengths?: TensorInfo;
-  readonly mask?: TensorInfo;
-  /** Values a time step holds: the feature count, or 1 for ids and tokens. */
+  readonly axes: Axes;
+  /** Values a time step holds: the feature count, or 1. */
   readonly width: number;
+  /** Whether the graph is told, by lengths or a mask, which of its steps are padding. */
+  readonly told: boolean;
 }
 
 export interface SignatureHead {
   readonly spec: ManifestHead;
-  /** Values a row (or a row's time step) holds: the class count, or 1. */
+  /** Where rows and steps lie in the output; `time` is null for a head per sequence. */
+  readonly axes: Axes;
+  /** Values a row (or a row's time step) holds: the class count, or 1. 0: whatever the graph gives. */
   readonly width: number;
+  /** The feed whose steps a head per step follows. */
+  readonly follows: number;
 }
 
 export interface SignatureState {
+  /** Its place in `feeds`. */
+  readonly feed: number;
   readonly input: TensorInfo;
   readonly output: string;
-  readonly batchAxis: number;
+  readonly axes: Axes;
 }
 
 export interface Signature {
+  /** Every graph input, in the graph's order. */
+  readonly feeds: readonly Feed[];
   readonly inputs: readonly SignatureInput[];
   readonly heads: readonly SignatureHead[];
   readonly state: readonly SignatureState[];
+  /** Axes of every graph output that is known. */
+  readonly outputs: ReadonlyMap<string, Axes>;
   /** The graph outputs a prediction needs; state outputs are left out, which saves their copy. */
   readonly fetches: readonly string[];
-  /** Whether every input tells the graph which steps are padding, so that lengths may differ within a run. */
-  readonly maskable: boolean;
-}
-
-const INPUT_DTYPES: Record<ManifestInput['kind'], readonly DType[]> = {
-  numeric: ['float32', 'float64'],
-  index: ['int64', 'int32'],
-  token: ['string'],
-};
-const LENGTH_DTYPES: readonly DType[] = ['int64', 'int32'];
-const MASK_DTYPES: readonly DType[] = ['bool', 'int64', 'int32', 'float32', 'float64'];
-const HEAD_DTYPES: readonly DType[] = ['float32', 'float64'];
-
-/** Binds a manifest to its graph. @throws {LoadError} that lists every mismatch. */
-export function bindSignature(manifest: Manifest, graph: Graph): Signature {
-  const binder = new Binder(graph);
-  const inputs = manifest.inputs.map(spec => binder.input(spec));
-  const heads = manifest.heads.map(spec => binder.head(spec));
-  const state = manifest.state.map(pair => binder.state(pair));
-  binder.finish();
-  return {
-    inputs,
-    heads,
-    state,
-    fetches: [...new Set(manifest.heads.flatMap(headTensors))],
-    maskable: inputs.every(input => input.lengths || input.mask),
-  };
+  /** What tells the graph of padding: lengths or a mask for every input that has time steps, else nothing. */
+  readonly told: 'lengths' | 'mask' | 'nothing';
 }
 
 /** The graph outputs that a head reads. */
@@ -66,125 +70,54 @@ export function headTensors(head: ManifestHead): string[] {
   return interval ? [head.tensor, interval.lower, interval.upper] : [head.tensor];
 }
 
-class Binder {
-  readonly #faults: string[] = [];
-  readonly #inputs: Map<string, TensorInfo>;
-  readonly #outputs: Map<string, TensorInfo>;
-  readonly #used = new Set<string>();
+/** Values that one answer of a head takes from its tensor; 0 if it takes all of them. */
+export function headWidth(head: ManifestHead): number {
+  if (head.kind === 'tensor') return 0;
+  if (head.kind === 'ordinal') return head.labels.length - 1;
+  return head.kind === 'multiclass' || head.kind === 'multilabel' ? head.labels.length : 1;
+}
 
-  constructor(graph: Graph) {
-    this.#inputs = new Map(graph.inputs.map(info => [info.name, info]));
-    this.#outputs = new Map(graph.outputs.map(info => [info.name, info]));
-  }
+export function inputAxes(spec: ManifestInput): Axes {
+  return spec.kind === 'side' ? { batch: null, time: null } : { batch: spec.batchAxis, time: spec.timeAxis };
+}
 
-  input(spec: ManifestInput): SignatureInput {
-    const numeric = spec.kind === 'numeric';
-    const width = numeric ? spec.features.length : 1;
-    const where = `input "${spec.name}"`;
-    const tensor = this.#feed(where, spec.tensor, INPUT_DTYPES[spec.kind], numeric ? 3 : 2);
-    if (tensor.dims.length === (numeric ? 3 : 2)) this.#inputShape(where, spec, tensor, width);
-    const lengths = spec.lengths ? this.#feed(`${where} lengths`, spec.lengths, LENGTH_DTYPES, 1) : undefined;
-    const mask = spec.mask ? this.#feed(`${where} mask`, spec.mask, MASK_DTYPES, 2) : undefined;
-    return { spec, tensor, lengths, mask, width };
-  }
+export function headAxes(head: ManifestHead): Axes {
+  return { batch: head.batchAxis, time: head.per === 'step' ? head.timeAxis : null };
+}
 
-  #inputShape(where: string, spec: ManifestInput, tensor: TensorInfo, width: number): void {
-    const [, time, features] = tensor.dims;
-    this.#batch(where, tensor, 0);
-    if (typeof time === 'number' && (spec.time.minimum !== time || spec.time.maximum !== time)) {
-      const { minimum, maximum } = spec.time;
-      this.#fault(`${where}: the graph takes exactly ${time} time steps, the manifest ${minimum} to ${maximum}`);
-    }
-    if (typeof features === 'number' && features !== width) {
-      this.#fault(`${where}: the graph takes ${features} features, the manifest names ${width}`);
-    }
-  }
+/** The axes of a row, which has no batch axis: where its time steps lie. */
+export function rowTimeAxis({ batch, time }: Axes): number | null {
+  return time === null ? null : time - (batch !== null && batch < time ? 1 : 0);
+}
 
-  head(spec: ManifestHead): SignatureHead {
-    const width = spec.kind === 'multiclass' || spec.kind === 'multilabel' ? spec.labels.length : 1;
-    for (const name of headTensors(spec)) {
-      const where = `head "${spec.name}"`;
-      const tensor = this.#tensor(where, 'output', this.#outputs, name, HEAD_DTYPES);
-      const rank = (spec.per === 'step' ? 2 : 1) + (width > 1 ? 1 : 0);
-      const squeezable = width === 1 && tensor.dims.length === rank + 1;
-      if (tensor.dims.length === 0) continue; // a graph may say nothing of an output's shape; the warm-up checks it
-      if (tensor.dims.length !== rank && !squeezable) {
-        this.#fault(
-          `${where}: graph output "${name}" has shape [${tensor.dims.join(', ')}], expected ${rank} dimensions`,
-        );
-        continue;
-      }
-      const last = tensor.dims[tensor.dims.length - 1];
-      if ((width > 1 || squeezable) && typeof last === 'number' && last !== width) {
-        this.#fault(`${where}: graph output "${name}" gives ${last} values, the manifest ${width}`);
-      }
-      this.#batch(where, tensor, 0);
-    }
-    return { spec, width };
-  }
+export function isRowInput(spec: ManifestInput): spec is RowInput {
+  return spec.kind !== 'side';
+}
 
-  state(pair: Manifest['state'][number]): SignatureState {
-    const where = `state "${pair.input}"`;
-    const input = this.#feed(where, pair.input, HEAD_DTYPES, undefined);
-    const output = this.#tensor(where, 'output', this.#outputs, pair.output, HEAD_DTYPES);
-    this.#batch(where, input, pair.batchAxis);
-    if (input.dims.length > 0 && pair.batchAxis >= input.dims.length) {
-      this.#fault(`${where}: a shape of ${input.dims.length} dimensions has no batch axis ${pair.batchAxis}`);
-    }
-    if (input.dims.some((dim, axis) => axis !== pair.batchAxis && typeof dim !== 'number')) {
-      this.#fault(`${where}: shape [${input.dims.join(', ')}] must be fixed but for its batch axis ${pair.batchAxis}`);
-    }
-    if (input.dtype !== output.dtype || input.dims.length !== (output.dims.length || input.dims.length)) {
-      this.#fault(`${where}: its output "${pair.output}" has another type or rank`);
-    }
-    return { input, output: pair.output, batchAxis: pair.batchAxis };
-  }
-
-  /** @throws {LoadError} if anything did not fit. */
-  finish(): void {
-    for (const name of this.#inputs.keys()) {
-      if (!this.#used.has(name)) this.#fault(`graph input "${name}" is fed by nothing in the manifest`);
-    }
-    if (this.#faults.length > 0) throw new LoadError(`manifest and graph disagree: ${this.#faults.join('; ')}`);
-  }
-
-  #feed(where: string, name: string, dtypes: readonly DType[], rank: number | undefined): TensorInfo {
-    const tensor = this.#tensor(where, 'input', this.#inputs, name, dtypes);
-    if (this.#used.has(name)) this.#fault(`${where}: graph input "${name}" is fed twice`);
-    this.#used.add(name);
-    if (rank !== undefined && this.#inputs.has(name) && tensor.dims.length !== rank) {
-      this.#fault(`${where}: graph input "${name}" has ${tensor.dims.length} dimensions, expected ${rank}`);
-    }
-    return tensor;
-  }
-
-  #tensor(
-    where: string,
-    side: 'input' | 'output',
-    tensors: Map<string, TensorInfo>,
-    name: string,
-    dtypes: readonly DType[],
-  ): TensorInfo {
-    const tensor = tensors.get(name);
-    if (!tensor) {
-      this.#fault(`${where}: the graph has no ${side} "${name}" (it has ${[...tensors.keys()].join(', ')})`);
-      return { name, dtype: dtypes[0], dims: [] };
-    }
-    if (!dtypes.includes(tensor.dtype)) {
-      this.#fault(`${where}: graph ${side} "${name}" is ${tensor.dtype}, expected ${dtypes.join(' or ')}`);
-    }
-    return tensor;
-  }
-
-  #batch(where: string, tensor: TensorInfo, axis: number): void {
-    if (typeof tensor.dims[axis] === 'number') {
-      this.#fault(
-        `${where}: axis ${axis} of "${tensor.name}" is fixed to ${tensor.dims[axis]}; export it with a dynamic batch`,
-      );
-    }
-  }
-
-  #fault(text: string): void {
-    this.#faults.push(text);
-  }
+/** What a signature tells beyond its parts. @throws {LoadError} if a head follows an input that is not there. */
+export function assemble(
+  feeds: readonly Feed[],
+  inputs: readonly SignatureInput[],
+  heads: readonly ManifestHead[],
+  state: readonly SignatureState[],
+): Signature {
+  const timed = inputs.filter(input => input.axes.time !== null);
+  const masks = feeds.some(feed => feed.role === 'mask');
+  const outputs = new Map<string, Axes>(state.map(({ output, axes }) => [output, axes]));
+  for (const head of heads) for (const tensor of headTensors(head)) outputs.set(tensor, headAxes(head));
+  const first = inputs.find(input => isRowInput(input.spec)) ?? inputs[0];
+  return {
+    feeds,
+    inputs,
+    heads: heads.map(spec => {
+      const followed = spec.input === undefined ? first : inputs.find(input => input.spec.name === spec.input);
+      if (!followed)
+        throw new LoadError(`manifest.json: head "${spec.name}" follows input "${spec.input}", which is not there`);
+      return { spec, axes: headAxes(spec), width: headWidth(spec), follows: followed.feed };
+    }),
+    state,
+    outputs,
+    fetches: [...new Set(heads.flatMap(headTensors))],
+    told: timed.length === 0 || !timed.every(input => input.told) ? 'nothing' : masks ? 'mask' : 'lengths',
+  };
 }

@@ -66,9 +66,15 @@ async function run(session: ort.InferenceSession, feeds: Tensors, fetches: reado
   const outputs: Tensors = {};
   for (const name of fetches) {
     const { type, dims, data } = results[name];
-    outputs[name] = { dtype: type, dims, data } as Tensor;
+    outputs[name] = { dtype: type, dims, data: type === 'float16' ? halfBits(data) : data } as Tensor;
   }
   return outputs;
+}
+
+/** float16 as raw bits: from Node 24 on, the runtime gives an array of numbers instead. */
+function halfBits(data: ort.Tensor['data']): Uint16Array {
+  const { buffer, byteOffset, length } = data as Uint16Array;
+  return new Uint16Array(buffer, byteOffset, length);
 }
 
 /**

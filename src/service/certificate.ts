@@ -1,126 +1,209 @@
 // The batching certificate: before a model serves, find out by experiment whether a row's answer depends on its company.
-
-import type { BatchRules } from '../batching/queue.ts';
-import type { NumericData } from '../core/tensor.ts';
-import { collate, type Row, split } from '../model/collate.ts';
+import type { Mixing } from '../batching/queue.ts';
+import { LoadError } from '../core/errors.ts';
 import type { Sequence } from '../model/sequence.ts';
-import { headTensors, type Signature } from '../model/signature.ts';
-import { largestDifference, type RunFeeds } from './golden.ts';
-import { randomNumbers, randomSequence } from './samples.ts';
-
-/** `exact`: bit for bit the answer given alone; `tolerance`: within TOLERANCE of it; `no`: neither. */
-export type Agreement = 'exact' | 'tolerance' | 'no';
-
-export interface Certificate {
-  /** What the batcher does with it: mix lengths of a class, batch equal lengths only, or run every row alone. */
-  readonly mixing: BatchRules['mixing'];
-  /** Rows of equal length in one run. */
-  readonly rows: Agreement;
-  /** Rows of different lengths in one run; `untested` where the graph is told neither lengths nor a mask. */
-  readonly lengths: Agreement | 'untested';
-  /** The largest |together - alone| / max(1, |alone|) among the runs that the certificate allows. */
-  readonly worstDifference: number;
-  readonly sequences: number;
-  readonly batches: number;
-}
+import { isRowInput, type Signature } from '../model/signature.ts';
+import type { Certificate, RowsVerdict, Verdict } from './certificate-schema.ts';
+import { type Evidence, Examiner, type Group } from './examiner.ts';
+import { continuity, sideEffects } from './experiments.ts';
+import type { RunFeeds } from './golden.ts';
+import { randomNumbers, randomSequence, withRandomState } from './samples.ts';
 
 /** What a float32 sum in another order may change; beyond it, rows are not independent. */
 export const TOLERANCE = 1e-5;
 
 const LENGTHS = [1, 2, 3, 5, 8, 13, 21, 34, 55];
 const COMPANIES = [2, 3, 4, 7, 12, 16, 31];
+/** Batches that are tried for each question however slow the graph is. */
+const LEAST_BATCHES = 3;
+const BUDGET_MS = 2000;
+/** How far random numbers reach: usual ones, none at all, and extreme ones. */
+const SCALES = [1, 1, 0, 1, 30, 1];
+
+export interface CertifyLimits {
+  readonly batchSize: number;
+  readonly paddedSteps: number;
+}
 
 /**
- * Runs golden and random sequences alone and then in company: batches of equal lengths, and random mixed batches if the
- * graph is told what is padding. The samples are the same at every load.
+ * Runs golden, random and extreme sequences alone and then in company: batches of equal lengths, then batches of mixed
+ * lengths. The samples are the same at every load. Each question takes at most some seconds.
  */
 export async function certify(
   signature: Signature,
   golden: readonly Sequence[],
-  limits: { readonly batchSize: number; readonly paddedSteps: number },
+  limits: CertifyLimits,
   run: RunFeeds,
 ): Promise<Certificate> {
-  const random = randomNumbers(1);
-  const examiner = new Examiner(signature, run);
-  const longest = Math.max(...signature.inputs.map(input => input.spec.time.maximum));
-  const lengths = LENGTHS.filter(length => length <= Math.min(longest, limits.paddedSteps));
-  const pick = <T>(values: readonly T[]) => values[Math.floor(random() * values.length)];
-  const fits = (batch: Sequence[]) => {
-    const longest = Math.max(...batch.map(sequence => sequence.longest));
-    return batch.slice(0, Math.max(2, Math.floor(limits.paddedSteps / longest)));
+  const start = performance.now();
+  const trial = new Trial(signature, golden, limits, run);
+  const batched = signature.feeds.every(({ role, axes }) => role === 'side' || axes.batch !== null);
+  if (batched) await trial.rows();
+  const { examiner } = trial;
+  if (batched && rowsVerdict(examiner, 'heads') !== 'alone') await trial.lengths();
+  const heads = verdict(trial, 'heads', batched);
+  const warnings: string[] = [];
+  const counterExample = counterExampleOf(trial, heads, batched);
+  if (heads.mixing === 'alone') warnings.push(`every sequence runs alone: ${counterExample}`);
+  if (trial.mixed && signature.told !== 'nothing' && heads.mixing === 'equal') warnings.push(readsPadding(trial));
+  const state = signature.state.length === 0 ? null : await stateVerdict(signature, run, trial, batched);
+  if (state?.continues === 'no') warnings.push('two calls with the state between them do not give what one call gives');
+  return {
+    ...heads,
+    state,
+    axes: Object.fromEntries([
+      ...signature.feeds.map(({ tensor, axes }) => [tensor.name, axes] as const),
+      ...signature.outputs,
+    ]),
+    sideInputs: await sideEffects(signature, run),
+    counterExample,
+    warnings,
+    sequences: examiner.sequences,
+    batches: examiner.batches,
+    milliseconds: Math.round(performance.now() - start),
+    complete: trial.complete,
   };
-
-  for (const length of [...lengths, pick(lengths)]) {
-    const size = Math.min(limits.batchSize, pick(COMPANIES));
-    const batch = Array.from({ length: size }, () => randomSequence(signature, length, random));
-    await examiner.compare('rows', fits(batch));
-  }
-  if (signature.maskable) {
-    const mixed = [...golden, ...[...lengths, ...lengths].map(length => randomSequence(signature, length, random))];
-    for (const size of [...COMPANIES, mixed.length]) {
-      const batch = Array.from({ length: Math.min(limits.batchSize, size) }, () => pick(mixed));
-      await examiner.compare('lengths', fits(batch));
-    }
-  }
-  return examiner.certificate();
 }
 
-class Examiner {
-  readonly #signature: Signature;
-  readonly #run: RunFeeds;
-  readonly #alone = new Map<Sequence, Row>();
-  readonly #worst = { rows: 0, lengths: 0 };
-  #batches = 0;
+async function stateVerdict(
+  signature: Signature,
+  run: RunFeeds,
+  trial: Trial,
+  batched: boolean,
+): Promise<Certificate['state']> {
+  return { ...verdict(trial, 'state', batched), continues: await continuity(signature, run, TOLERANCE) };
+}
 
-  constructor(signature: Signature, run: RunFeeds) {
-    this.#signature = signature;
-    this.#run = run;
+/** The experiments themselves, bounded in time. */
+class Trial {
+  readonly examiner: Examiner;
+  complete = true;
+  /** Whether sequences of different lengths were there to be mixed. */
+  mixed = false;
+  readonly signature: Signature;
+  readonly #golden: readonly Sequence[];
+  readonly #limits: CertifyLimits;
+  readonly #random = randomNumbers(1);
+  readonly #lengths: readonly number[];
+
+  constructor(signature: Signature, golden: readonly Sequence[], limits: CertifyLimits, run: RunFeeds) {
+    this.examiner = new Examiner(signature, run);
+    this.signature = signature;
+    this.#golden = golden;
+    this.#limits = limits;
+    const times = signature.inputs.flatMap(({ spec, axes }) =>
+      isRowInput(spec) && axes.time !== null ? [spec.time] : [],
+    );
+    const least = Math.min(1, ...times.map(time => time.minimum));
+    const most = Math.min(limits.paddedSteps, times.length > 0 ? Math.max(...times.map(time => time.maximum)) : 1);
+    const lengths = LENGTHS.filter(length => length >= least && length <= most);
+    this.#lengths = [...new Set(lengths.map(length => this.#sample(length).longest))];
   }
 
-  async compare(question: 'rows' | 'lengths', sequences: Sequence[]): Promise<void> {
-    for (const sequence of sequences) {
-      if (!this.#alone.has(sequence)) this.#alone.set(sequence, (await this.#answer([sequence]))[0]);
-    }
-    const together = await this.#answer(sequences);
-    this.#batches++;
-    sequences.forEach((sequence, i) => {
-      const difference = this.#difference(together[i], this.#alone.get(sequence) as Row);
-      this.#worst[question] = Math.max(this.#worst[question], difference); // NaN stays, and is no agreement
+  async rows(): Promise<void> {
+    const sizes = [...COMPANIES.slice(0, LEAST_BATCHES), ...this.#lengths.map(() => this.#pick(COMPANIES))];
+    const batches = sizes.map((size, i) => () => {
+      const length = this.#lengths[(i + 2) % this.#lengths.length];
+      return Array.from({ length: size }, () => this.#sample(length));
     });
+    await this.#try('rows', batches);
   }
 
-  certificate(): Certificate {
-    const rows = agreement(this.#worst.rows);
-    const lengths = this.#signature.maskable ? agreement(this.#worst.lengths) : 'untested';
-    const mixing = rows === 'no' ? 'alone' : lengths === 'no' || lengths === 'untested' ? 'equal' : 'classes';
-    const worstDifference =
-      mixing === 'alone' ? 0 : mixing === 'equal' ? this.#worst.rows : Math.max(this.#worst.rows, this.#worst.lengths);
-    return { mixing, rows, lengths, worstDifference, sequences: this.#alone.size, batches: this.#batches };
+  async lengths(): Promise<void> {
+    if (this.#lengths.length < 2) return;
+    this.mixed = true;
+    const length = () => this.#pick(this.#lengths);
+    const mixed = [...this.#golden, ...Array.from({ length: 2 * this.#lengths.length }, () => this.#sample(length))];
+    const ends = [this.#sample(this.#lengths[0]), this.#sample(this.#lengths[this.#lengths.length - 1])];
+    const batches = [...COMPANIES, mixed.length].map((size, i) => () => {
+      const batch = Array.from({ length: size }, () => this.#pick(mixed));
+      return i === 0 ? ends : batch.filter(sequence => sequence.company === batch[0].company);
+    });
+    await this.#try('lengths', batches);
   }
 
-  async #answer(sequences: Sequence[]): Promise<Row[]> {
-    return split(await this.#run(collate(this.#signature, sequences), this.#signature.fetches), sequences);
-  }
-
-  #difference(together: Row, alone: Row): number {
-    let worst = 0;
-    for (const { spec, width } of this.#signature.heads) {
-      const count = spec.per === 'step' ? alone.length * width : width;
-      for (const tensor of headTensors(spec)) {
-        const difference = largestDifference(rowValues(together, tensor, count), rowValues(alone, tensor, count));
-        worst = Math.max(worst, difference);
+  async #try(question: 'rows' | 'lengths', batches: readonly (() => Sequence[])[]): Promise<void> {
+    const deadline = performance.now() + BUDGET_MS;
+    for (const [i, make] of batches.entries()) {
+      if (i >= LEAST_BATCHES && performance.now() > deadline) {
+        this.complete = false;
+        return;
       }
+      const batch = this.#fit(make());
+      if (batch.length > 1) await this.examiner.compare(question, batch);
     }
-    return worst;
+  }
+
+  /** As many of the sequences as a run may hold. */
+  #fit(batch: Sequence[]): Sequence[] {
+    const longest = Math.max(...batch.map(sequence => sequence.longest));
+    const { batchSize, paddedSteps } = this.#limits;
+    return batch.slice(0, Math.max(2, Math.min(batchSize, Math.floor(paddedSteps / longest))));
+  }
+
+  #sample(length: number | (() => number)): Sequence {
+    const sequence = randomSequence(this.signature, length, this.#random, { scale: this.#pick(SCALES) });
+    return this.#random() < 0.5 ? sequence : withRandomState(this.signature, sequence, this.#random);
+  }
+
+  #pick<T>(values: readonly T[]): T {
+    return values[Math.floor(this.#random() * values.length)];
   }
 }
 
-function rowValues(row: Row, tensor: string, count: number): ArrayLike<number> {
-  const data = row.outputs[tensor].data as Exclude<NumericData, BigInt64Array | BigUint64Array>;
-  const start = row.index * (data.length / row.batchSize);
-  return data.subarray(start, start + count);
+function rowsVerdict({ worst }: Examiner, group: Group): RowsVerdict {
+  const { alone, paired } = worst.rows[group];
+  if (alone.difference === 0) return 'exact';
+  if (paired.difference === 0) return 'exactInPairs';
+  return alone.difference <= TOLERANCE ? 'tolerance' : 'alone';
 }
 
-function agreement(worst: number): Agreement {
-  return worst === 0 ? 'exact' : worst <= TOLERANCE ? 'tolerance' : 'no';
+function verdict({ examiner, mixed, signature }: Trial, group: Group, batched: boolean): Verdict {
+  const rows = batched ? rowsVerdict(examiner, group) : 'alone';
+  if (rows === 'alone') return { rows, lengths: 'equalOnly', mixing: 'alone', worstDifference: 0 };
+  const { rows: equal, lengths: padded } = examiner.worst;
+  const harmless = mixed && padded[group][rows === 'exactInPairs' ? 'paired' : 'alone'].difference <= TOLERANCE;
+  // Exact among equal lengths, but with padding only if never alone: then never alone.
+  const onlyInPairs =
+    harmless && rows === 'exact' && padded[group].alone.difference > 0 && padded[group].paired.difference === 0;
+  const base = rows === 'exactInPairs' || onlyInPairs ? 'paired' : 'alone';
+  return {
+    rows: onlyInPairs ? 'exactInPairs' : rows,
+    lengths: harmless ? PADDING_BY[signature.told] : 'equalOnly',
+    mixing: harmless ? 'classes' : 'equal',
+    worstDifference: Math.max(equal[group][base].difference, harmless ? padded[group][base].difference : 0),
+  };
+}
+
+const PADDING_BY = { lengths: 'lengths', mask: 'mask', nothing: 'zeroPadding' } as const;
+
+function counterExampleOf({ examiner, mixed }: Trial, { mixing }: Verdict, batched: boolean): string | null {
+  if (mixing === 'classes') return null;
+  if (!batched) return 'the graph has no batch axis';
+  if (mixing === 'alone') return inWords(examiner.worst.rows.heads.alone);
+  return mixed ? inWords(examiner.worst.lengths.heads.alone) : 'every sequence has the same length';
+}
+
+function readsPadding({ examiner, signature }: Trial): string {
+  const moved = [...examiner.movedByPadding].filter(([, difference]) => !(difference <= TOLERANCE));
+  const names = moved
+    .map(([name]) => `"${name}"`)
+    .join(', ')
+    .slice(0, 300);
+  return (
+    `the graph is told its ${signature.told}, yet ${names} changes with padding: it probably reads the last step of the ` +
+    'padded axis (Y[T-1]); read the state at each length instead (Y_h, or Y gathered at length - 1)'
+  );
+}
+
+function inWords({ difference, place }: Evidence): string {
+  return difference === Infinity ? place : `${place} moves by ${difference.toExponential(1)}`;
+}
+
+const WIDTH: Record<Mixing, number> = { alone: 0, equal: 1, classes: 2 };
+
+/** The mixing that a manifest asks for, if the graph allows it. @throws {LoadError} with the counter-example. */
+export function narrowed({ mixing, counterExample }: Certificate, asked: Mixing | undefined): Mixing {
+  if (asked === undefined || WIDTH[asked] <= WIDTH[mixing]) return asked ?? mixing;
+  throw new LoadError(`manifest.json: limits.mixing says "${asked}", the graph allows "${mixing}": ${counterExample}`);
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { LoadError, messageOf } from '../core/errors.ts';
 import { readJson } from '../model/manifest.ts';
+import { nest, plainValues } from '../model/nested.ts';
 import type { Part, SequenceParser } from '../model/sequence.ts';
 import type { Signature, SignatureInput } from '../model/signature.ts';
 import { randomNumbers, randomSequence } from './samples.ts';
@@ -27,16 +28,17 @@ export async function readExample(folder: string, signature: Signature, parse: S
 
 function madeUp(signature: Signature): unknown {
   const { parts } = randomSequence(signature, 3, randomNumbers(4));
-  const values = signature.inputs.map((input, i) => partToJson(input, parts[i]));
+  const values = signature.inputs.map(input => partToJson(input, parts[input.feed] as Part));
   if (values.length === 1) return values[0];
   return Object.fromEntries(signature.inputs.map((input, i) => [input.spec.name, values[i]]));
 }
 
-function partToJson({ spec, width }: SignatureInput, { data, length }: Part): unknown[] {
-  const numbers = Array.from(data as ArrayLike<number | bigint | string>, v => (typeof v === 'bigint' ? Number(v) : v));
-  if (spec.kind !== 'numeric') return numbers;
+function partToJson({ spec, width, tensor }: SignatureInput, { data, dims, length }: Part): unknown {
+  const values = plainValues(tensor.dtype, data).map(v => (typeof v === 'bigint' ? Number(v) : v));
+  if (spec.kind === 'side') return values[0];
+  if (spec.kind !== 'numeric') return nest(values, dims);
   return Array.from({ length }, (_, t) => {
-    const step = spec.features.map((feature, f) => [feature.name, numbers[t * width + f]]);
+    const step = spec.features.map((feature, f) => [feature.name, values[t * width + f]]);
     return Object.fromEntries(step);
   });
 }

@@ -1,23 +1,30 @@
 // A model version that serves: every load-time check in order, then its batcher over its workers.
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { Batcher } from '../batching/batcher.ts';
-import { LoadError, messageOf } from '../core/errors.ts';
-import { collate, split } from '../model/collate.ts';
+import type { Mixing } from '../batching/queue.ts';
+import { LoadError } from '../core/errors.ts';
+import { bindSignature } from '../model/bind.ts';
+import { collate } from '../model/collate.ts';
 import { type Graph, readGraph } from '../model/graph.ts';
 import { type HeadDecoder, headDecoder } from '../model/heads.ts';
 import { type Manifest, readManifest } from '../model/manifest.ts';
-import { checkContained, sha256, type VersionFolder } from '../model/repository.ts';
+import { checkContained, type VersionFolder } from '../model/repository.ts';
 import { type SequenceParser, sequenceParser } from '../model/sequence.ts';
-import { bindSignature, headTensors, type Signature } from '../model/signature.ts';
+import type { Signature } from '../model/signature.ts';
 import type { ProviderChoice, SessionFacts } from '../runtime/messages.ts';
 import { placement } from '../runtime/session.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
-import { type Certificate, certify } from './certificate.ts';
+import { certify, narrowed } from './certificate.ts';
+import { CertificateCache } from './certificate-cache.ts';
+import type { Certificate } from './certificate-schema.ts';
 import { type Example, readExample } from './example.ts';
-import { checkGolden, type GoldenCheck, readGolden } from './golden.ts';
+import { checkGolden, type GoldenCheck, type RunFeeds, readGolden } from './golden.ts';
+import { inferManifest } from './inference/inference.ts';
 import type { Metrics } from './metrics.ts';
 import { randomNumbers, randomSequence } from './samples.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface ModelOptions {
   readonly executionProvider: ProviderChoice;
@@ -28,6 +35,8 @@ export interface ModelOptions {
   readonly maxQueueDelayMs: number;
   readonly queueCapacity: number;
   readonly queueBytes: number;
+  /** Whether certificates are kept in the repository, where it is writable. */
+  readonly certificateCache: boolean;
   /** The worker thread's file, where it is not the usual one. */
   readonly workerFile?: URL;
 }
@@ -47,13 +56,16 @@ export interface LoadedModel {
   readonly name: string;
   readonly version: string;
   readonly manifest: Manifest;
+  /** Whether the manifest was found out by experiment, because the version brings none. */
+  readonly inferred: boolean;
   readonly graph: Graph;
-  readonly digest: string;
   readonly signature: Signature;
   readonly limits: Limits;
   readonly provider: ProviderFacts;
   readonly golden?: GoldenCheck;
   readonly certificate: Certificate;
+  /** What the batcher does: the certificate's mixing, or less if the manifest asks for less. */
+  readonly mixing: Mixing;
   /** A request body that succeeds as it stands. */
   readonly example: Example;
   readonly parse: SequenceParser;
@@ -73,23 +85,15 @@ export async function loadModel(
   log: Logger,
 ): Promise<LoadedModel> {
   await checkContained(folder);
-  const manifest = await readManifest(path.join(folder, 'manifest.json'));
-  const graphFile = path.join(folder, manifest.graph.file);
-  const { graph, content } = await readGraph(graphFile);
-  const digest = sha256(content);
-  if (manifest.graph.sha256 && manifest.graph.sha256 !== digest) {
-    throw new LoadError(`${manifest.graph.file} has sha256 ${digest}, the manifest says ${manifest.graph.sha256}`);
+  const manifestFile = path.join(folder, 'manifest.json');
+  const given = existsSync(manifestFile) ? await readManifest(manifestFile) : undefined;
+  const graphFile = path.join(folder, given?.graph.file ?? 'model.onnx');
+  const graph = await readGraph(graphFile);
+  if (given) {
+    checkDigests(given, graph);
+    bindSignature(given, graph); // tell what does not fit before a session is opened
   }
-  const signature = bindSignature(manifest, graph);
-  const golden = await readGolden(folder, signature);
-  const parse = sequenceParser(signature);
-  const example = await readExample(folder, signature, parse);
-  const limits = {
-    batchSize: Math.min(options.batchSize, manifest.limits.batchSize ?? options.batchSize),
-    paddedSteps: Math.min(options.paddedSteps, manifest.limits.paddedSteps ?? options.paddedSteps),
-  };
-
-  const requested = manifest.executionProvider ?? options.executionProvider;
+  const requested = given?.executionProvider ?? options.executionProvider;
   const session = { graphFile, provider: requested, intraOpThreads: options.intraOpThreads };
   const modelLog = log.child({ model: name, version });
   let countCrash = () => {}; // a worker may die before the model has metrics
@@ -102,93 +106,108 @@ export async function loadModel(
       modelLog.warn({ detail }, `a worker ${event}`);
     },
   });
-  const run = async (...[feeds, fetches]: Parameters<WorkerPool['run']>) => (await pool.run(feeds, fetches)).outputs;
-  const decoders = signature.heads.map(headDecoder);
-  let goldenCheck: GoldenCheck | undefined;
-  let certificate: Certificate;
-  let provider: ProviderFacts = { requested, ...pool.facts };
   try {
-    await warmUp(signature, limits, decoders, run);
-    goldenCheck = golden && (await checkGolden(golden, signature, run));
-    certificate = await certify(signature, golden?.cases.map(c => c.sequence) ?? [], limits, run);
+    const run: RunFeeds = async (feeds, fetches) => (await pool.run(feeds, fetches)).outputs;
+    const root = path.dirname(path.dirname(folder));
+    const { batchSize, paddedSteps } = options;
+    const facts = { version: metrics.version, graph, given, provider: pool.facts.provider, batchSize, paddedSteps };
+    const cache = options.certificateCache ? new CertificateCache(root, name, version, facts) : undefined;
+    const proof = await prove(folder, graph, given, options, run, await cache?.read());
+    const { signature, limits, certificate, mixing } = proof;
+    await cache?.write(proof);
+
+    let provider: ProviderFacts = { requested, ...pool.facts };
     if (provider.provider === 'cuda') {
       const sample = collate(signature, [randomSequence(signature, 8, randomNumbers(2))]);
       provider = { ...provider, placement: await placement(session, 'cuda', sample, signature.fetches) };
     }
+    const batcher = new Batcher({
+      signature,
+      runner: pool,
+      rules: { ...limits, mixing },
+      pairs: certificate.rows === 'exactInPairs',
+      capacity: { sequences: options.queueCapacity, bytes: options.queueBytes },
+      maxDelayMs: options.maxQueueDelayMs,
+      onBatch: report => modelMetrics.batch(report),
+      onFailure: error => modelLog.error({ err: error }, 'a batch failed'),
+    });
+    const modelMetrics = metrics.forModel(
+      name,
+      version,
+      { mixing, rows: certificate.rows, lengths: certificate.lengths },
+      () => ({
+        pending: batcher.pending,
+        workers: pool.alive,
+      }),
+    );
+    countCrash = modelMetrics.workerCrashed;
+    for (const warning of certificate.warnings) modelLog.warn(warning);
+    modelLog.info(
+      { ...provider, mixing, worstDifference: certificate.worstDifference, golden: proof.golden?.cases ?? 0 },
+      `loaded ${name}/${version}`,
+    );
+    return {
+      ...proof,
+      name,
+      version,
+      inferred: given === undefined,
+      graph,
+      provider,
+      batcher,
+      alive: () => pool.alive,
+      close: async () => {
+        await batcher.drain();
+        await pool.close();
+        modelMetrics.forget();
+      },
+    };
   } catch (error) {
     await pool.close();
     throw error;
   }
-
-  const batcher = new Batcher({
-    signature,
-    runner: pool,
-    rules: { ...limits, mixing: certificate.mixing },
-    capacity: { sequences: options.queueCapacity, bytes: options.queueBytes },
-    maxDelayMs: options.maxQueueDelayMs,
-    onBatch: report => modelMetrics.batch(report),
-    onFailure: error => modelLog.error({ err: error }, 'a batch failed'),
-  });
-  const modelMetrics = metrics.forModel(name, version, () => ({ pending: batcher.pending, workers: pool.alive }));
-  countCrash = modelMetrics.workerCrashed;
-  modelLog.info(
-    {
-      ...provider,
-      mixing: certificate.mixing,
-      worstDifference: certificate.worstDifference,
-      golden: goldenCheck?.cases ?? 0,
-    },
-    `loaded ${name}/${version}`,
-  );
-  return {
-    name,
-    version,
-    manifest,
-    graph,
-    digest,
-    signature,
-    limits,
-    provider,
-    golden: goldenCheck,
-    certificate,
-    example,
-    parse,
-    decoders,
-    batcher,
-    alive: () => pool.alive,
-    close: async () => {
-      await batcher.drain();
-      await pool.close();
-      modelMetrics.forget();
-    },
-  };
 }
 
-/** Runs the largest batch once, so that memory is claimed now, and reads every head of it. */
-async function warmUp(
-  signature: Signature,
-  { batchSize, paddedSteps }: Limits,
-  decoders: readonly HeadDecoder[],
-  run: (...args: Parameters<WorkerPool['run']>) => Promise<Parameters<typeof split>[0]>,
-): Promise<void> {
-  const random = randomNumbers(3);
-  const length = Math.max(1, Math.floor(paddedSteps / batchSize));
-  const sequences = Array.from({ length: batchSize }, () => randomSequence(signature, length, random));
-  try {
-    const outputs = await run(collate(signature, sequences), signature.fetches);
-    const rows = split(outputs, sequences);
-    for (const { spec, width } of signature.heads) {
-      const expected = (spec.per === 'step' ? sequences[0].length : 1) * width; // the graph may have hidden its shape
-      for (const name of headTensors(spec)) {
-        const actual = outputs[name].data.length / batchSize;
-        if (actual !== expected) throw new Error(`output "${name}" gives ${actual} values a row, expected ${expected}`);
-      }
-    }
-    for (const decode of decoders) decode(rows[batchSize - 1]);
-  } catch (error) {
-    const reason = error instanceof Error && error.cause ? error.cause : error;
-    throw new LoadError(
-      `the graph cannot run ${batchSize} sequences of ${sequences[0].longest} steps: ${messageOf(reason).split('\n')[0]}`,
-    );
+type Proof = Pick<
+  LoadedModel,
+  'manifest' | 'signature' | 'limits' | 'golden' | 'certificate' | 'mixing' | 'example' | 'parse' | 'decoders'
+>;
+
+/** Everything that must hold before the model may answer, found out on a running session. @throws {LoadError} */
+async function prove(
+  folder: string,
+  graph: Graph,
+  given: Manifest | undefined,
+  options: ModelOptions,
+  run: RunFeeds,
+  known: { manifest: Manifest; certificate: Certificate } | undefined,
+): Promise<Proof> {
+  const manifest = given ?? known?.manifest ?? (await inferManifest(graph, run));
+  const signature = bindSignature(manifest, graph);
+  const parse = sequenceParser(signature);
+  const decoders = signature.heads.map(headDecoder);
+  const example = await readExample(folder, signature, parse);
+  const limits = {
+    batchSize: Math.min(options.batchSize, manifest.limits.batchSize ?? options.batchSize),
+    paddedSteps: Math.min(options.paddedSteps, manifest.limits.paddedSteps ?? options.paddedSteps),
+  };
+  const golden = await readGolden(folder, signature, graph);
+  await warmUp(signature, { batchSize: 1, paddedSteps: 8 }, decoders, run);
+  const checked = golden && (await checkGolden(golden, run));
+  const sequences = golden?.cases.flatMap(({ sequence }) => (sequence ? [sequence] : [])) ?? [];
+  const certificate = known?.certificate ?? (await certify(signature, sequences, limits, run));
+  const mixing = narrowed(certificate, manifest.limits.mixing);
+  if (mixing !== 'alone') await warmUp(signature, limits, decoders, run);
+  return { manifest, signature, limits, golden: checked, certificate, mixing, example, parse, decoders };
+}
+
+function checkDigests({ graph: { file, sha256, externalData = {} } }: Manifest, graph: Graph): void {
+  if (sha256 && sha256 !== graph.sha256) {
+    throw new LoadError(`${file} has sha256 ${graph.sha256}, the manifest says ${sha256}`);
+  }
+  for (const [name, expected] of Object.entries(externalData)) {
+    const found = graph.externalData.find(external => external.file === name);
+    if (!found) throw new LoadError(`${file} has no external data "${name}", which the manifest names`);
+    if (found.sha256 !== expected)
+      throw new LoadError(`${name} has sha256 ${found.sha256}, the manifest says ${expected}`);
   }
 }

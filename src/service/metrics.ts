@@ -23,9 +23,12 @@ export class Metrics {
   readonly #steps: Counter<'model' | 'version'>;
   readonly #paddedSteps: Counter<'model' | 'version'>;
   readonly #crashes: Counter<'model' | 'version'>;
+  readonly #certificate: Gauge<'model' | 'version' | 'mixing' | 'rows' | 'lengths'>;
+  readonly version: string;
   readonly #gauges = new Set<() => void>();
 
   constructor(version: string) {
+    this.version = version;
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     new Gauge({ name: 'polyhead_build_info', help: 'The running version.', labelNames: ['version'], registers }).set(
@@ -51,6 +54,12 @@ export class Metrics {
       'Batch size x longest length, summed over runs; its share above polyhead_steps_total is padding.',
     );
     this.#crashes = counter('polyhead_worker_crashes_total', 'Worker threads that died and were started again.');
+    this.#certificate = new Gauge({
+      name: 'polyhead_certificate_info',
+      help: 'What shares a run, and what the batching certificate found out about rows and lengths.',
+      labelNames: ['model', 'version', 'mixing', 'rows', 'lengths'],
+      registers,
+    });
     const collect = () => {
       for (const set of this.#gauges) set();
     };
@@ -70,8 +79,15 @@ export class Metrics {
   }
 
   /** The metrics of one loaded model; `read` tells its gauges at scrape time. */
-  forModel(model: string, version: string, read: () => { pending: number; workers: number }): ModelMetrics {
+  forModel(
+    model: string,
+    version: string,
+    certificate: { mixing: string; rows: string; lengths: string },
+    read: () => { pending: number; workers: number },
+  ): ModelMetrics {
     const labels = { model, version };
+    const found = { model, version, ...certificate };
+    this.#certificate.set(found, 1);
     const size = this.#batchSize.labels(labels);
     const queue = this.#queueSeconds.labels(labels);
     const run = this.#runSeconds.labels(labels);
@@ -98,6 +114,7 @@ export class Metrics {
         this.#gauges.delete(gauge);
         this.#pending.remove(labels);
         this.#workers.remove(labels);
+        this.#certificate.remove(found);
       },
     };
   }

@@ -43,7 +43,10 @@ export function predict(model: LoadedModel, request: PredictRequest): Prediction
     .finally(() => clearTimeout(deadline))
     .then(rows => ({
       heads,
-      predictions: rows.map(row => ({ length: row.length, answers: indices.map(i => model.decoders[i](row)) })),
+      predictions: rows.map(row => ({
+        length: row.sequence.length,
+        answers: indices.map(i => model.decoders[i](row)),
+      })),
       ride: submission.ride,
     }));
   const abandon = () => {

@@ -13,13 +13,16 @@ export function describeModel(model: LoadedModel, maxSequences: number): z.infer
     heads: manifest.heads,
     state: manifest.state,
     limits: { ...model.limits, sequencesPerRequest: maxSequences },
-    digest: { sha256: model.digest },
+    manifest: model.inferred ? 'inferred' : 'given',
+    mixing: model.mixing,
+    digest: { sha256: graph.sha256, externalData: graph.externalData.map(external => ({ ...external })) },
     graph: {
       producer: graph.producer,
       opsets: { ...graph.opsets },
       operators: { ...graph.operators },
       parameters: graph.parameters,
       bytes: graph.bytes,
+      metadata: { ...graph.metadata },
     },
     executionProvider: {
       requested: provider.requested,

@@ -1,6 +1,6 @@
 // Predictions to JSON text. Keys and labels are turned into text once per head; the rest is joining strings, which is
 // about twice as fast as building objects for JSON.stringify.
-import type { ClassAnswer, HeadAnswer, MultilabelAnswer, ValueAnswer } from '../../model/heads.ts';
+import type { ClassAnswer, HeadAnswer, MultilabelAnswer, TensorAnswer, ValueAnswer } from '../../model/heads.ts';
 import type { SignatureHead } from '../../model/signature.ts';
 import type { LoadedModel } from '../../service/loaded-model.ts';
 import type { Predictions } from '../../service/predictor.ts';
@@ -35,6 +35,7 @@ function writerOf(head: SignatureHead): HeadWriter {
 
 function headWriter(head: SignatureHead): HeadWriter {
   const key = `${JSON.stringify(head.spec.name)}:`;
+  if (head.spec.kind === 'tensor') return answer => `${key}{"values":${tensorText(answer as TensorAnswer)}}`;
   const write = answerWriter(head);
   if (head.spec.per === 'sequence')
     return (answer, detail = 'all') => key + write(answer as ClassAnswer & ValueAnswer & MultilabelAnswer, detail);
@@ -42,6 +43,23 @@ function headWriter(head: SignatureHead): HeadWriter {
     const steps = (answers as (ClassAnswer & ValueAnswer & MultilabelAnswer)[]).map(answer => write(answer, detail));
     return `${key}{"steps":[${steps.join()}]}`;
   };
+}
+
+/** The row as nested arrays. */
+function tensorText({ dtype, dims, values }: TensorAnswer): string {
+  const text =
+    dtype === 'float32' || dtype === 'float16' ? (value: unknown) => float32Text(value as number) : elementText;
+  let level = values.map(text);
+  for (const size of [...dims].reverse()) {
+    const groups: string[] = [];
+    for (let i = 0; i < level.length; i += size) groups.push(`[${level.slice(i, i + size).join()}]`);
+    level = groups;
+  }
+  return level[0];
+}
+
+function elementText(value: unknown): string {
+  return typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
 }
 
 function answerWriter({
@@ -57,6 +75,7 @@ function answerWriter({
       return `{"value":${float32Text(value)}${bounds}${unit}}`;
     };
   }
+  if (spec.kind === 'tensor') throw new Error('a tensor head is written as nested arrays');
   const labels = spec.labels.map(label => JSON.stringify(label));
   const all = (probabilities: ArrayLike<number>) => {
     let text = ',"probabilities":{';

@@ -1,6 +1,7 @@
 // The envelopes of REST version 1. Numbers inside sequences are checked by model/sequence.ts in one pass, not here.
 import { z } from 'zod';
 import { manifestSchema } from '../../model/manifest.ts';
+import { certificateSchema } from '../../service/certificate-schema.ts';
 
 export const problemSchema = z
   .object({
@@ -66,7 +67,6 @@ export const predictReply = z
   })
   .describe('One prediction per sequence, in the order of the request. Headers: Server-Timing, x-batch-size.');
 
-const agreement = z.enum(['exact', 'tolerance', 'no']);
 const digits = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const modelDescription = z
@@ -82,13 +82,23 @@ export const modelDescription = z
       paddedSteps: z.number().int().describe('Most of batch size x longest length in one run.'),
       sequencesPerRequest: z.number().int(),
     }),
-    digest: z.object({ sha256: digits }),
+    manifest: z
+      .enum(['given', 'inferred'])
+      .describe('inferred: found out by experiment, because the version brings none.'),
+    mixing: z
+      .enum(['classes', 'equal', 'alone'])
+      .describe("What shares a run: the certificate's answer, or less if the manifest asks for less."),
+    digest: z.object({
+      sha256: digits,
+      externalData: z.array(z.object({ file: z.string(), bytes: z.number().int(), sha256: digits })),
+    }),
     graph: z.object({
       producer: z.string(),
       opsets: z.record(z.string(), z.number().int()),
       operators: z.record(z.string(), z.number().int()),
       parameters: z.number().int(),
       bytes: z.number().int(),
+      metadata: z.record(z.string(), z.string()),
     }),
     executionProvider: z.object({
       requested: z.enum(['auto', 'cpu', 'cuda']),
@@ -105,16 +115,7 @@ export const modelDescription = z
       })
       .nullable()
       .describe("The training framework's answers, compared at load; null if the model brings none."),
-    certificate: z
-      .object({
-        mixing: z.enum(['classes', 'equal', 'alone']).describe('Which sequences share a run.'),
-        rows: agreement.describe('Together against alone, equal lengths.'),
-        lengths: z.enum([...agreement.options, 'untested']).describe('Together against alone, mixed lengths.'),
-        worstDifference: z.number(),
-        sequences: z.number().int(),
-        batches: z.number().int(),
-      })
-      .describe('What was found out at load about batching this graph.'),
+    certificate: certificateSchema,
   })
   .meta({ id: 'Model' });
 
