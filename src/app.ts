@@ -10,6 +10,7 @@ import { installAuth } from './http/auth.ts';
 import { installConnections } from './http/connections.ts';
 import { installDocs } from './http/docs.ts';
 import { answerClientError, installErrors, sendError } from './http/errors.ts';
+import { installProtocol } from './http/oip/routes.ts';
 import { installOps } from './http/ops.ts';
 import { installRest } from './http/rest/routes.ts';
 import type { Service } from './service/service.ts';
@@ -67,6 +68,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   await installDocs(app, service, { maxSequences: config.maxSequences, auth: config.apiKeys.length > 0 });
   installOps(app, service);
   installRest(app, service, config);
+  await installProtocol(app, service, config);
   return app;
 }
 

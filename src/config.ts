@@ -7,6 +7,8 @@ import { SETTINGS, type Setting } from './settings.ts';
 // The runtime reads this when its library is loaded; worker threads only ever see a copy of the environment.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
+const LOOPBACK = /^(localhost|127\.[0-9.]+|::1)$/;
+
 type Settings = typeof SETTINGS;
 export type Config = Readonly<{ [K in keyof Settings]: z.infer<Settings[K]['schema']> }>;
 
@@ -77,10 +79,13 @@ function secretFile(s: Setting, env: NodeJS.ProcessEnv, mistakes: string[]): str
 function checkTogether(config: Config, mistakes: string[]): void {
   const keys = config.apiKeys.length > 0;
   if (keys && config.auth === 'off') mistakes.push('POLYHEAD_AUTH=off contradicts POLYHEAD_API_KEYS');
-  if (!keys && config.auth !== 'off' && !/^(localhost|127\.[0-9.]+|::1)$/.test(config.host)) {
+  if (!keys && config.auth !== 'off' && !LOOPBACK.test(config.host)) {
     mistakes.push(
       `HOST=${config.host} is open to others: set POLYHEAD_API_KEYS, or POLYHEAD_AUTH=off if that is meant`,
     );
+  }
+  if (!keys && config.modelControl === 'explicit' && !LOOPBACK.test(config.host)) {
+    mistakes.push('POLYHEAD_MODEL_CONTROL=explicit beyond loopback needs POLYHEAD_API_KEYS');
   }
   if (config.maxSequences > config.queueCapacity) {
     mistakes.push(

@@ -53,6 +53,12 @@ export const SETTINGS = {
     'folder of <name>/<version>/ models',
   ),
   strictRepository: setting('POLYHEAD_STRICT_REPOSITORY', flag, true, 'refuse to start if any model is refused'),
+  modelControl: setting(
+    'POLYHEAD_MODEL_CONTROL',
+    z.enum(['none', 'explicit']),
+    'none',
+    'explicit: callers may load and unload models',
+  ),
   executionProvider: setting(
     'POLYHEAD_EXECUTION_PROVIDER',
     z.enum(['auto', 'cpu', 'cuda']),

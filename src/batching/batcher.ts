@@ -4,7 +4,7 @@ import { collate, type Row, split } from '../model/collate.ts';
 import { type Sequence, sequenceBytes } from '../model/sequence.ts';
 import type { Signature } from '../model/signature.ts';
 import { type Runner, RunnerLost, type RunResult } from '../runtime/runner.ts';
-import { type Batch, type BatchRules, type Entry, EntryQueue } from './queue.ts';
+import { type Batch, type BatchRules, type Entry, EntryQueue, type Mixing } from './queue.ts';
 import { Submission } from './submission.ts';
 
 /** What one finished run was like. */
@@ -16,7 +16,22 @@ export interface BatchReport {
   /** How long its oldest entry waited. */
   readonly queueMs: number;
   readonly runMs: number;
+  /** How long putting the batch together and taking it apart took. */
+  readonly collateMs: number;
+  readonly splitMs: number;
 }
+
+/** What a request may ask of the batcher. */
+export interface Wishes {
+  /** Fetch the state outputs too. */
+  readonly withState?: boolean;
+  /** A narrower rule for this request than the model's. */
+  readonly mixing?: Mixing;
+  /** 1 is the most urgent; an entry of priority p is taken as if it had waited 1/p seconds longer. 0: not urgent. */
+  readonly priority?: number;
+}
+
+const HEAD_START_MS = 1000;
 
 export interface BatcherOptions {
   readonly signature: Signature;
@@ -60,7 +75,7 @@ export class Batcher {
   }
 
   /** Queues every sequence. @throws {ServiceError} OVERLOADED if they do not all fit; then none is queued. */
-  submit(sequences: readonly Sequence[]): Submission {
+  submit(sequences: readonly Sequence[], wishes: Wishes = {}): Submission {
     const { capacity } = this.#options;
     this.checkRoom(sequences.length);
     const bytes = sequences.reduce((sum, sequence) => sum + sequenceBytes(sequence), 0);
@@ -75,8 +90,10 @@ export class Batcher {
     this.#pending += sequences.length;
     this.#pendingBytes += bytes;
     const enqueuedMs = performance.now();
+    const { withState, mixing, priority = 0 } = wishes;
+    const orderMs = enqueuedMs - (priority > 0 ? HEAD_START_MS / priority : 0);
     sequences.forEach((sequence, index) => {
-      this.#queue.add({ sequence, submission, index, enqueuedMs });
+      this.#queue.add({ sequence, submission, index, enqueuedMs, orderMs, withState, mixing });
     });
     this.#schedule();
     return submission;
@@ -139,10 +156,14 @@ export class Batcher {
     const sequences = batch.entries.map(entry => entry.sequence);
     if (this.#options.pairs && sequences.length === 1) sequences.push(sequences[0]);
     const startMs = performance.now();
+    let collateMs = 0;
     let result: RunResult;
     this.#running++;
     try {
-      result = await runner.run(collate(signature, sequences), signature.fetches);
+      const feeds = collate(signature, sequences);
+      collateMs = performance.now() - startMs;
+      const withState = batch.entries.some(entry => entry.withState);
+      result = await runner.run(feeds, withState ? signature.fetchesWithState : signature.fetches);
     } catch (error) {
       this.#running--;
       this.#failed(batch.entries, error);
@@ -150,12 +171,13 @@ export class Batcher {
     }
     this.#running--;
     this.#dispatch(); // first keep the worker busy, then answer
-    this.#deliver(batch, sequences, result, startMs);
+    this.#deliver(batch, sequences, result, startMs, collateMs);
   }
 
-  #deliver(batch: Batch, sequences: readonly Sequence[], result: RunResult, startMs: number): void {
+  #deliver(batch: Batch, sequences: readonly Sequence[], result: RunResult, startMs: number, collateMs: number): void {
     const { entries, paddedSteps } = batch;
     const { runMs } = result;
+    const splitStartMs = performance.now();
     let rows: Row[];
     try {
       rows = split(this.#options.signature, result.outputs, sequences);
@@ -169,16 +191,21 @@ export class Batcher {
       submission.deliver(index, rows[i], { queueMs: startMs - enqueuedMs, runMs, batchSize: entries.length });
     });
     const queueMs = startMs - entries[0].enqueuedMs;
-    this.#options.onBatch?.({ size: entries.length, steps, paddedSteps, queueMs, runMs });
+    const splitMs = performance.now() - splitStartMs;
+    this.#options.onBatch?.({ size: entries.length, steps, paddedSteps, queueMs, runMs, collateMs, splitMs });
     this.#checkDrained();
+  }
+
+  #requeue(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#queue.add(entry);
   }
 
   #failed(entries: readonly Entry[], error: unknown): void {
     if (error instanceof RunnerLost && !error.started) {
-      this.#queue.restore(entries);
+      this.#requeue(entries);
     } else if (!(error instanceof RunnerLost) && entries.length > 1) {
       // One of them may be at fault, such as an id that the graph does not know: none shall fail for another.
-      this.#queue.restore(entries.map(entry => ({ ...entry, mixing: 'alone' })));
+      this.#requeue(entries.map(entry => ({ ...entry, mixing: 'alone' })));
     } else {
       const failure =
         error instanceof ServiceError

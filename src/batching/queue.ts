@@ -11,6 +11,10 @@ export interface Entry {
   /** Its place among the submission's sequences. */
   readonly index: number;
   readonly enqueuedMs: number;
+  /** Its place among all waiting entries: `enqueuedMs`, or earlier by the head start of its priority. */
+  readonly orderMs: number;
+  /** Whether its caller wants the state outputs too. */
+  readonly withState?: boolean;
   /** A narrower rule than the model's, for this entry. */
   readonly mixing?: Mixing;
 }
@@ -32,7 +36,7 @@ export interface Batch {
 
 export class EntryQueue {
   readonly #rules: BatchRules;
-  /** Entries by length class, each list in the order of arrival. */
+  /** Entries by length class, each list in order. */
   readonly #classes = new Map<string | number, Entry[]>();
   #size = 0;
 
@@ -46,14 +50,12 @@ export class EntryQueue {
   }
 
   add(entry: Entry): void {
-    this.#classOf(entry).push(entry);
+    const waiting = this.#classOf(entry);
+    let place = waiting.length;
+    while (place > 0 && waiting[place - 1].orderMs > entry.orderMs) place--;
+    if (place === waiting.length) waiting.push(entry);
+    else waiting.splice(place, 0, entry);
     this.#size++;
-  }
-
-  /** Puts the entries of a batch that never started back in front. */
-  restore(entries: readonly Entry[]): void {
-    for (const entry of [...entries].reverse()) this.#classOf(entry).unshift(entry);
-    this.#size += entries.length;
   }
 
   /**
@@ -124,8 +126,8 @@ export class EntryQueue {
       const live = waiting.findIndex(entry => !entry.submission.settled);
       this.#remove(waiting, 0, live < 0 ? waiting.length : live);
       if (waiting.length === 0) this.#classes.delete(key);
-      else if (waiting[0].enqueuedMs < oldestMs) {
-        oldestMs = waiting[0].enqueuedMs;
+      else if (waiting[0].orderMs < oldestMs) {
+        oldestMs = waiting[0].orderMs;
         oldest = key;
       }
     }

@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'INVALID_REQUEST'
   | 'INVALID_SEQUENCE'
   | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
   | 'NOT_FOUND'
   | 'MODEL_NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'

@@ -2,7 +2,7 @@
 import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance } from 'fastify';
 
-const OPEN = /^\/(livez|readyz|openapi\.json|docs(\/.*)?)$/;
+const OPEN = /^\/(livez|readyz|v2\/health\/(live|ready)|openapi\.json|docs(\/.*)?)$/;
 
 export async function installAuth(app: FastifyInstance, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return;

@@ -43,6 +43,10 @@ export async function installDocs(
         { name: 'predict by model', description: 'One operation per loaded model, typed by its features and heads.' },
         { name: 'predict', description: 'The same call for any model.' },
         { name: 'models', description: 'What is loaded, and what was found out about it.' },
+        {
+          name: 'Open Inference Protocol v2',
+          description: 'For clients of Triton, KServe and MLServer: tensors as they are.',
+        },
         { name: 'operations', description: 'For the platform.' },
       ],
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },

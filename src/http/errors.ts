@@ -9,6 +9,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   INVALID_REQUEST: 400,
   INVALID_SEQUENCE: 422,
   UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   MODEL_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
@@ -23,6 +24,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   INTERNAL: 500,
 };
 const PROBLEM_TYPE = 'application/problem+json';
+const PROTOCOL_PATH = /^\/v2(\/|\?|$)/;
 const RETRY_AFTER_SECONDS = '1';
 const MOST_FAULTS = 8;
 
@@ -62,6 +64,7 @@ export function translate(error: FastifyError): ServiceError {
   if (status === 401)
     return new ServiceError('UNAUTHENTICATED', 'send a valid API key as "Authorization: Bearer <key>"');
   if (status === 413) return new ServiceError('PAYLOAD_TOO_LARGE', 'the body is larger than this server accepts');
+  if (/^Z_/.test(error.code)) return new ServiceError('INVALID_REQUEST', 'the compressed body is damaged');
   if (status === 415) return new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'send the body as application/json');
   if (status >= 400 && status < 500) return new ServiceError('INVALID_REQUEST', 'the request is malformed');
   return new ServiceError('INTERNAL', 'something went wrong inside the server', { cause: error });
@@ -81,15 +84,18 @@ function problem(error: ServiceError, requestId: string): Record<string, unknown
 }
 
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
-  const status = STATUS[error.code];
+  const protocol = PROTOCOL_PATH.test(request.url);
+  const status = protocol && error.code === 'INVALID_SEQUENCE' ? 400 : STATUS[error.code];
   if (status >= 500 && error.cause)
     request.log.error({ err: error.cause, code: error.code, reqId: request.id }, error.message);
   if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyhead"');
+  // The Open Inference Protocol has a form of its own, and clients that compare its content type letter for letter.
+  const body = protocol ? { error: error.message } : problem(error, request.id);
   return reply
     .code(status)
-    .header('content-type', PROBLEM_TYPE)
-    .send(JSON.stringify(problem(error, request.id)));
+    .header('content-type', protocol ? 'application/json' : PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(body))); // as bytes: Fastify would add a charset to text
 }
 
 /** Answers what never became a request: malformed HTTP, headers too large, and heads or bodies that come too slowly. */

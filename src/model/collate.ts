@@ -42,14 +42,13 @@ export function collate(signature: Signature, sequences: readonly Sequence[]): T
 
 /** The time steps of each feed's tensor: of the longest sequence, and where feeds are tied the same for all of them. */
 function longestOf(feeds: readonly Feed[], sequences: readonly Sequence[]): number[] {
-  const times = feeds.map((_, f) => sequences.reduce((longest, s) => Math.max(longest, s.parts[f]?.length ?? 0), 0));
-  feeds.forEach(({ timeOf }, f) => {
-    if (timeOf === undefined) return;
-    const longest = Math.max(times[timeOf], times[f]);
-    times[timeOf] = longest;
-    times[f] = longest;
+  const rootOf = (f: number): number => (feeds[f].timeOf === undefined ? f : rootOf(feeds[f].timeOf));
+  const roots = feeds.map((_, f) => rootOf(f));
+  const times = new Array<number>(feeds.length).fill(0);
+  roots.forEach((root, f) => {
+    for (const { parts } of sequences) times[root] = Math.max(times[root], parts[f]?.length ?? 0);
   });
-  return times;
+  return roots.map(root => times[root]);
 }
 
 function feedDims({ tensor, axes, role }: Feed, part: Part | undefined, batch: number, time: number): number[] {

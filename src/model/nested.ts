@@ -62,7 +62,7 @@ function dimsOf(value: unknown, path: Path, expected: RowShape['dims']): number[
   return dims;
 }
 
-function elementReader(dtype: DType): (value: unknown, path: Path) => number | bigint | string {
+export function elementReader(dtype: DType): (value: unknown, path: Path) => number | bigint | string {
   const [least, most, what] = RANGES[dtype];
   const refuse = (value: unknown, path: Path) => fail(path, `is ${describe(value)}, expected ${what}`);
   if (dtype === 'string') return (v, path) => (typeof v === 'string' ? v : refuse(v, path));

@@ -60,6 +60,7 @@ export interface Signature {
   readonly outputs: ReadonlyMap<string, Axes>;
   /** The graph outputs a prediction needs; state outputs are left out, which saves their copy. */
   readonly fetches: readonly string[];
+  readonly fetchesWithState: readonly string[];
   /** What tells the graph of padding: lengths or a mask for every input that has time steps, else nothing. */
   readonly told: 'lengths' | 'mask' | 'nothing';
 }
@@ -105,6 +106,7 @@ export function assemble(
   const masks = feeds.some(feed => feed.role === 'mask');
   const outputs = new Map<string, Axes>(state.map(({ output, axes }) => [output, axes]));
   for (const head of heads) for (const tensor of headTensors(head)) outputs.set(tensor, headAxes(head));
+  const fetches = [...new Set(heads.flatMap(headTensors))];
   const first = inputs.find(input => isRowInput(input.spec)) ?? inputs[0];
   return {
     feeds,
@@ -117,7 +119,8 @@ export function assemble(
     }),
     state,
     outputs,
-    fetches: [...new Set(heads.flatMap(headTensors))],
+    fetches,
+    fetchesWithState: [...new Set([...fetches, ...state.map(({ output }) => output)])],
     told: timed.length === 0 || !timed.every(input => input.told) ? 'nothing' : masks ? 'mask' : 'lengths',
   };
 }

@@ -202,6 +202,10 @@ function inWords({ difference, place }: Evidence): string {
 
 const WIDTH: Record<Mixing, number> = { alone: 0, equal: 1, classes: 2 };
 
+export function narrowest(one: Mixing, other: Mixing): Mixing {
+  return WIDTH[one] < WIDTH[other] ? one : other;
+}
+
 /** The mixing that a manifest asks for, if the graph allows it. @throws {LoadError} with the counter-example. */
 export function narrowed({ mixing, counterExample }: Certificate, asked: Mixing | undefined): Mixing {
   if (asked === undefined || WIDTH[asked] <= WIDTH[mixing]) return asked ?? mixing;

@@ -16,7 +16,7 @@ import type { Signature } from '../model/signature.ts';
 import type { ProviderChoice, SessionFacts } from '../runtime/messages.ts';
 import { placement } from '../runtime/session.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
-import { certify, narrowed } from './certificate.ts';
+import { certify, narrowed, narrowest } from './certificate.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import type { Certificate } from './certificate-schema.ts';
 import { type Example, readExample } from './example.ts';
@@ -24,6 +24,7 @@ import { checkGolden, type GoldenCheck, type RunFeeds, readGolden } from './gold
 import { inferManifest } from './inference/inference.ts';
 import type { Metrics } from './metrics.ts';
 import { randomNumbers, randomSequence } from './samples.ts';
+import { Statistics } from './statistics.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface ModelOptions {
@@ -66,11 +67,14 @@ export interface LoadedModel {
   readonly certificate: Certificate;
   /** What the batcher does: the certificate's mixing, or less if the manifest asks for less. */
   readonly mixing: Mixing;
+  /** The same for requests that want the state outputs. */
+  readonly stateMixing: Mixing;
   /** A request body that succeeds as it stands. */
   readonly example: Example;
   readonly parse: SequenceParser;
   readonly decoders: readonly HeadDecoder[];
   readonly batcher: Batcher;
+  readonly statistics: Statistics;
   /** Workers that can run. */
   alive(): number;
   /** Waits for what was admitted, then ends the workers. */
@@ -121,14 +125,18 @@ export async function loadModel(
       const sample = collate(signature, [randomSequence(signature, 8, randomNumbers(2))]);
       provider = { ...provider, placement: await placement(session, 'cuda', sample, signature.fetches) };
     }
+    const statistics = new Statistics();
     const batcher = new Batcher({
       signature,
       runner: pool,
       rules: { ...limits, mixing },
-      pairs: certificate.rows === 'exactInPairs',
+      pairs: certificate.rows === 'exactInPairs' || certificate.state?.rows === 'exactInPairs',
       capacity: { sequences: options.queueCapacity, bytes: options.queueBytes },
       maxDelayMs: options.maxQueueDelayMs,
-      onBatch: report => modelMetrics.batch(report),
+      onBatch: report => {
+        modelMetrics.batch(report);
+        statistics.batch(report);
+      },
       onFailure: error => modelLog.error({ err: error }, 'a batch failed'),
     });
     const modelMetrics = metrics.forModel(
@@ -154,6 +162,7 @@ export async function loadModel(
       graph,
       provider,
       batcher,
+      statistics,
       alive: () => pool.alive,
       close: async () => {
         await batcher.drain();
@@ -169,7 +178,16 @@ export async function loadModel(
 
 type Proof = Pick<
   LoadedModel,
-  'manifest' | 'signature' | 'limits' | 'golden' | 'certificate' | 'mixing' | 'example' | 'parse' | 'decoders'
+  | 'manifest'
+  | 'signature'
+  | 'limits'
+  | 'golden'
+  | 'certificate'
+  | 'mixing'
+  | 'stateMixing'
+  | 'example'
+  | 'parse'
+  | 'decoders'
 >;
 
 /** Everything that must hold before the model may answer, found out on a running session. @throws {LoadError} */
@@ -197,7 +215,8 @@ async function prove(
   const certificate = known?.certificate ?? (await certify(signature, sequences, limits, run));
   const mixing = narrowed(certificate, manifest.limits.mixing);
   if (mixing !== 'alone') await warmUp(signature, limits, decoders, run);
-  return { manifest, signature, limits, golden: checked, certificate, mixing, example, parse, decoders };
+  const stateMixing = narrowest(mixing, certificate.state?.mixing ?? mixing);
+  return { manifest, signature, limits, golden: checked, certificate, mixing, stateMixing, example, parse, decoders };
 }
 
 function checkDigests({ graph: { file, sha256, externalData = {} } }: Manifest, graph: Graph): void {

@@ -87,7 +87,6 @@ export class Metrics {
   ): ModelMetrics {
     const labels = { model, version };
     const found = { model, version, ...certificate };
-    this.#certificate.set(found, 1);
     const size = this.#batchSize.labels(labels);
     const queue = this.#queueSeconds.labels(labels);
     const run = this.#runSeconds.labels(labels);
@@ -99,6 +98,7 @@ export class Metrics {
       const { pending, workers } = read();
       this.#pending.set(labels, pending);
       this.#workers.set(labels, workers);
+      this.#certificate.set(found, 1);
     };
     this.#gauges.add(gauge);
     return {

@@ -3,6 +3,7 @@ import type { Ride } from '../batching/submission.ts';
 import { ServiceError } from '../core/errors.ts';
 import type { HeadAnswer } from '../model/heads.ts';
 import type { SignatureHead } from '../model/signature.ts';
+import { type Call, call } from './call.ts';
 import type { LoadedModel } from './loaded-model.ts';
 
 export interface PredictRequest {
@@ -19,41 +20,23 @@ export interface Predictions {
   readonly ride: Ride;
 }
 
-export interface PredictionCall {
-  readonly done: Promise<Predictions>;
-  /** The caller has gone: nothing of this call that has not started will run. */
-  readonly abandon: () => void;
-}
-
 /**
  * Checks the whole request, then queues all of it or nothing.
  * @throws {ServiceError} INVALID_REQUEST, INVALID_SEQUENCE or OVERLOADED at once; DEADLINE_EXCEEDED and
  * INFERENCE_FAILED through `done`.
  */
-export function predict(model: LoadedModel, request: PredictRequest): PredictionCall {
+export function predict(model: LoadedModel, request: PredictRequest): Call<Predictions> {
   const indices = headIndices(model, request.heads);
   model.batcher.checkRoom(request.sequences.length); // before the numbers are read: refusing must be cheap
   const sequences = request.sequences.map((value, i) => model.parse(value, ['sequences', i]));
-  const submission = model.batcher.submit(sequences);
-  const deadline = setTimeout(() => {
-    submission.cancel(new ServiceError('DEADLINE_EXCEEDED', `no answer within ${request.timeoutMs} ms`));
-  }, request.timeoutMs);
+  const { done, abandon } = call(model, sequences, request.timeoutMs);
   const heads = indices.map(i => model.signature.heads[i]);
-  const done = submission.rows
-    .finally(() => clearTimeout(deadline))
-    .then(rows => ({
-      heads,
-      predictions: rows.map(row => ({
-        length: row.sequence.length,
-        answers: indices.map(i => model.decoders[i](row)),
-      })),
-      ride: submission.ride,
-    }));
-  const abandon = () => {
-    // Every connection's end comes here; most calls have long been answered.
-    if (!submission.settled) submission.cancel(new ServiceError('CALLER_GONE', 'the caller closed the connection'));
-  };
-  return { done, abandon };
+  const decoded = done.then(({ rows, ride }) => ({
+    heads,
+    predictions: rows.map(row => ({ length: row.sequence.length, answers: indices.map(i => model.decoders[i](row)) })),
+    ride,
+  }));
+  return { done: decoded, abandon };
 }
 
 function headIndices(model: LoadedModel, names: readonly string[] | undefined): number[] {

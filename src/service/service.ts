@@ -1,9 +1,11 @@
 // The service behind every skin: models, predictions, readiness, and an orderly end.
 import type { Logger } from 'pino';
 import { LoadError } from '../core/errors.ts';
+import type { Call } from './call.ts';
 import type { LoadedModel, ModelOptions } from './loaded-model.ts';
 import { Metrics } from './metrics.ts';
-import { type PredictionCall, type PredictRequest, predict } from './predictor.ts';
+import { type Predictions, type PredictRequest, predict } from './predictor.ts';
+
 import { type Refusal, Registry } from './registry.ts';
 
 export interface ServiceOptions {
@@ -30,13 +32,13 @@ export class Service {
   private constructor(options: ServiceOptions, log: Logger) {
     this.version = options.version;
     this.metrics = new Metrics(options.version);
-    this.registry = new Registry(options.models, this.metrics, log);
+    this.registry = new Registry(options.modelRepository, options.models, this.metrics, log);
   }
 
   /** Loads the repository. @throws {LoadError} naming every refused model, if the repository is to be taken strictly. */
   static async start(options: ServiceOptions, log: Logger): Promise<Service> {
     const service = new Service(options, log);
-    await service.registry.loadAll(options.modelRepository);
+    await service.registry.loadAll();
     const { refused } = service.registry;
     if (options.strictRepository && (refused.length > 0 || service.registry.all().length === 0)) {
       await service.close();
@@ -55,7 +57,7 @@ export class Service {
     name: string,
     version: string | undefined,
     request: PredictRequest,
-  ): { model: LoadedModel; call: PredictionCall } {
+  ): { model: LoadedModel; call: Call<Predictions> } {
     const model = this.registry.get(name, version);
     return { model, call: predict(model, request) };
   }
