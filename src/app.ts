@@ -13,6 +13,7 @@ import { answerClientError, installErrors, sendError } from './http/errors.ts';
 import { installProtocol } from './http/oip/routes.ts';
 import { installOps } from './http/ops.ts';
 import { installRest } from './http/rest/routes.ts';
+import { installStreams } from './http/rest/streams.ts';
 import type { Service } from './service/service.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -68,6 +69,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   await installDocs(app, service, { maxSequences: config.maxSequences, auth: config.apiKeys.length > 0 });
   installOps(app, service);
   installRest(app, service, config);
+  installStreams(app, service, config);
   await installProtocol(app, service, config);
   return app;
 }

@@ -37,6 +37,13 @@ const apiKey = z
   .min(16, 'each key has at least 16 characters')
   .regex(/^[\x21-\x7e]+$/, 'keys are printable ASCII without spaces');
 
+/** 32 bytes as 64 hexadecimal digits or in base64. */
+const stateKey = z.string().transform((text, context) => {
+  const bytes = Buffer.from(text, /^[0-9a-fA-F]{64}$/.test(text) ? 'hex' : 'base64');
+  if (bytes.length !== 32) context.addIssue('each key has 32 bytes, for example from: openssl rand -base64 32');
+  return bytes;
+});
+
 export const SETTINGS = {
   host: setting('HOST', z.string().min(1), '127.0.0.1', 'address to listen on'),
   port: setting('PORT', whole(0, 65535), 8080, 'port to listen on; 0 takes a free one'),
@@ -110,6 +117,33 @@ export const SETTINGS = {
     'how long an idle connection is kept',
   ),
   maxConnections: setting('POLYHEAD_MAX_CONNECTIONS', whole(1, 1e6), 4096, 'most open connections'),
+  stateKeys: {
+    ...setting(
+      'POLYHEAD_STATE_KEY',
+      z
+        .string()
+        .transform(text => text.split(/[\s,]+/).filter(Boolean))
+        .pipe(z.array(stateKey)),
+      '',
+      'keys for state tokens, 32 bytes as base64 or hexadecimal digits, separated by commas: the first seals, all open',
+    ),
+    secret: true,
+  },
+  stateTokenTtlS: setting('POLYHEAD_STATE_TOKEN_TTL_S', whole(1, 1e9), 86_400, 'how long a state token may be used'),
+  streamStore: setting(
+    'POLYHEAD_STREAM_STORE',
+    z.string().regex(/^(memory|rediss?:\/\/.+)$/, 'expected memory or redis://...'),
+    'memory',
+    'where streams are kept: memory, or redis://host:port to share them between replicas',
+  ),
+  streamIdleTimeoutS: setting(
+    'POLYHEAD_STREAM_IDLE_TIMEOUT_S',
+    whole(1, 1e8),
+    3600,
+    'how long an unused stream is kept',
+  ),
+  maxStreams: setting('POLYHEAD_MAX_STREAMS', whole(1, 1e9), 100_000, 'most open streams'),
+  streamBytes: setting('POLYHEAD_STREAM_BYTES', whole(1024, 1e12), 256 * MIB, 'most bytes of open streams in memory'),
   drainDelayMs: setting(
     'POLYHEAD_DRAIN_DELAY_MS',
     whole(0, 600_000),

@@ -42,6 +42,7 @@ export async function installDocs(
       tags: [
         { name: 'predict by model', description: 'One operation per loaded model, typed by its features and heads.' },
         { name: 'predict', description: 'The same call for any model.' },
+        { name: 'streams', description: 'Recurrent state that the server keeps: send only what is new.' },
         { name: 'models', description: 'What is loaded, and what was found out about it.' },
         {
           name: 'Open Inference Protocol v2',

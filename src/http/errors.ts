@@ -8,17 +8,22 @@ import { type ErrorCode, type Fault, ServiceError } from '../core/errors.ts';
 export const STATUS: Readonly<Record<ErrorCode, number>> = {
   INVALID_REQUEST: 400,
   INVALID_SEQUENCE: 422,
+  INVALID_STATE: 422,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   MODEL_NOT_FOUND: 404,
+  STREAM_NOT_FOUND: 404,
+  STREAM_CONFLICT: 409,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   CALLER_GONE: 499,
+  TOO_MANY_STREAMS: 429,
   OVERLOADED: 503,
   NOT_READY: 503,
+  STREAMS_UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
   INFERENCE_FAILED: 500,
   INTERNAL: 500,
@@ -85,10 +90,10 @@ function problem(error: ServiceError, requestId: string): Record<string, unknown
 
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
   const protocol = PROTOCOL_PATH.test(request.url);
-  const status = protocol && error.code === 'INVALID_SEQUENCE' ? 400 : STATUS[error.code];
+  const status = protocol && STATUS[error.code] === 422 ? 400 : STATUS[error.code];
   if (status >= 500 && error.cause)
     request.log.error({ err: error.cause, code: error.code, reqId: request.id }, error.message);
-  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (status === 503 || status === 429) reply.header('retry-after', RETRY_AFTER_SECONDS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyhead"');
   // The Open Inference Protocol has a form of its own, and clients that compare its content type letter for letter.
   const body = protocol ? { error: error.message } : problem(error, request.id);

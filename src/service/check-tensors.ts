@@ -14,8 +14,10 @@ export function checkTensors({ signature, name }: LoadedModel, tensors: Tensors)
   if (unknown !== undefined) fault(`unexpected inference input ${quote(unknown)} for model '${name}'`);
   const sizes = new Map<string, number>();
   let rows: number | undefined;
-  for (const { tensor: info, axes } of feeds) {
-    if (!Object.hasOwn(tensors, info.name)) fault(`input ${quote(info.name)} is missing for model '${name}'`);
+  for (const { tensor: info, axes, role } of feeds) {
+    const absent = !Object.hasOwn(tensors, info.name);
+    if (absent && role === 'state') continue; // it begins at zero
+    if (absent) fault(`input ${quote(info.name)} is missing for model '${name}'`);
     const tensor = tensors[info.name];
     checkShape(info, tensor, sizes);
     checkValues(info.name, tensor);

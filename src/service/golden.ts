@@ -62,8 +62,8 @@ export async function readGolden(folder: string, signature: Signature, graph: Gr
   if (!existsSync(file)) return undefined;
   const parsed = goldenSchema.safeParse(await readJson(file));
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new LoadError(`golden.json: ${issue.path.join('.')}: ${issue.message}`);
+    const { path: place, message } = firstFault(parsed.error.issues);
+    throw new LoadError(`golden.json: ${place.join('.')}: ${message}`);
   }
   const parse = sequenceParser(signature);
   try {
@@ -78,6 +78,14 @@ export async function readGolden(folder: string, signature: Signature, graph: Gr
   } catch (error) {
     throw new LoadError(`golden.json: ${messageOf(error)}`);
   }
+}
+
+/** The first fault; of a case, as the kind of case that it is nearest to. */
+function firstFault([issue]: readonly z.core.$ZodIssue[]): Pick<z.core.$ZodIssue, 'path' | 'message'> {
+  if (issue.code !== 'invalid_union') return issue;
+  const [nearest] = [...issue.errors].sort((a, b) => a.length - b.length);
+  const { path: place, message } = firstFault(nearest);
+  return place.length > 0 ? { path: [...issue.path, ...place], message } : issue;
 }
 
 function tensorsOf(feeds: Record<string, z.infer<typeof feed>>, graph: Graph, index: number): Tensors {

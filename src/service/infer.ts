@@ -12,6 +12,7 @@ import { type Axes, rowTimeAxis, type Signature } from '../model/signature.ts';
 import { type Call, call } from './call.ts';
 import { checkTensors } from './check-tensors.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { continueFrom, stateOf } from './state/state.ts';
 
 export interface InferRequest {
   /** One for every graph input. */
@@ -20,11 +21,16 @@ export interface InferRequest {
   readonly outputs?: readonly string[];
   readonly timeoutMs: number;
   readonly priority?: number;
+  /** For a request of one row: begin from this state, or from none, and give the state after it. */
+  readonly stream?: { readonly state: Uint8Array | undefined };
 }
 
 export interface Inference {
   readonly outputs: readonly { readonly name: string; readonly tensor: Tensor }[];
   readonly ride: Ride;
+  /** The state after the row, and the time steps it took; only for a stream. */
+  readonly state?: Uint8Array;
+  readonly length: number;
 }
 
 /** The graph outputs that can be asked for: those that the manifest, or the experiments, know the axes of. */
@@ -41,8 +47,12 @@ export function infer(model: LoadedModel, request: InferRequest): Call<Inference
   const names = outputNames(model, request.outputs);
   const rows = checkTensors(model, request.tensors);
   model.batcher.checkRoom(rows);
+  const { stream } = request;
+  if (stream && rows !== 1)
+    throw new ServiceError('INVALID_REQUEST', `a step of a sequence has a batch of 1, not ${rows}`);
   const sequences = rowsOf(signature, request.tensors, rows);
-  const withState = names.some(name => signature.state.some(({ output }) => output === name));
+  if (stream?.state) sequences[0] = continueFrom(signature, sequences[0], stream.state);
+  const withState = stream !== undefined || names.some(name => signature.state.some(({ output }) => output === name));
   const { done, abandon } = call(model, sequences, request.timeoutMs, {
     withState,
     mixing: mixingOf(model, sequences, withState),
@@ -63,6 +73,8 @@ export function infer(model: LoadedModel, request: InferRequest): Call<Inference
       };
     }),
     ride,
+    state: stream ? stateOf(signature, answers[0]) : undefined,
+    length: answers[0].sequence.length,
   }));
   return { done: joined, abandon };
 }
@@ -82,14 +94,15 @@ function outputNames(model: LoadedModel, wanted: readonly string[] | undefined):
 function rowsOf(signature: Signature, tensors: Tensors, rows: number): Sequence[] {
   const build = sequenceBuilder(signature);
   return Array.from({ length: rows }, (_, index) => {
-    const parts = signature.feeds.map(({ tensor: { name }, axes }): Part => {
+    const parts = signature.feeds.map(({ tensor: { name }, axes }): Part | undefined => {
+      if (!Object.hasOwn(tensors, name)) return undefined; // state, which then begins at zero
       const row = takeRow(tensors[name], axes, index, Infinity);
       const time = rowTimeAxis(axes);
       return { ...row, length: time === null ? 1 : row.dims[time] };
     });
     return {
       ...build(
-        signature.inputs.map(input => parts[input.feed]),
+        signature.inputs.map(input => parts[input.feed] as Part),
         ['inputs'],
       ),
       parts,

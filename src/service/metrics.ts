@@ -78,6 +78,21 @@ export class Metrics {
     });
   }
 
+  /** `read` tells the open streams and their bytes at scrape time. */
+  watchStreams(read: () => { streams: number; bytes: number }): void {
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('polyhead_streams', 'Open streams; with Redis, those of all replicas.', () => read().streams);
+    gauge('polyhead_stream_bytes', 'Bytes set aside for open streams in this process.', () => read().bytes);
+  }
+
   /** The metrics of one loaded model; `read` tells its gauges at scrape time. */
   forModel(
     model: string,

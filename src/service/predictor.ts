@@ -1,22 +1,38 @@
 // Sequences in, every head's answer out: check, queue, wait, decode, in the caller's order.
 import type { Ride } from '../batching/submission.ts';
 import { ServiceError } from '../core/errors.ts';
+import type { Path } from '../model/faults.ts';
 import type { HeadAnswer } from '../model/heads.ts';
 import type { SignatureHead } from '../model/signature.ts';
 import { type Call, call } from './call.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { continueFrom, stateOf } from './state/state.ts';
 
 export interface PredictRequest {
   readonly sequences: readonly unknown[];
   /** Names of the heads wanted, in the order wanted; all if absent. */
   readonly heads?: readonly string[];
   readonly timeoutMs: number;
+  /** Where in the body the only sequence stands, if not among `sequences`. */
+  readonly at?: Path;
+  /** The state that each sequence goes on from; undefined where it begins. */
+  readonly states?: readonly (Uint8Array | undefined)[];
+  /** Whether to give the state after each sequence's last step. */
+  readonly returnState?: boolean;
+}
+
+export interface Prediction {
+  readonly length: number;
+  readonly answers: readonly HeadAnswer[];
+  readonly state?: Uint8Array;
+  /** The state, sealed for the caller to carry. */
+  readonly token?: string;
 }
 
 export interface Predictions {
   readonly heads: readonly SignatureHead[];
   /** One per sequence, in the caller's order; `answers` stand in the order of `heads`. */
-  readonly predictions: readonly { readonly length: number; readonly answers: readonly HeadAnswer[] }[];
+  readonly predictions: readonly Prediction[];
   readonly ride: Ride;
 }
 
@@ -28,12 +44,23 @@ export interface Predictions {
 export function predict(model: LoadedModel, request: PredictRequest): Call<Predictions> {
   const indices = headIndices(model, request.heads);
   model.batcher.checkRoom(request.sequences.length); // before the numbers are read: refusing must be cheap
-  const sequences = request.sequences.map((value, i) => model.parse(value, ['sequences', i]));
-  const { done, abandon } = call(model, sequences, request.timeoutMs);
-  const heads = indices.map(i => model.signature.heads[i]);
+  const { states, returnState = false } = request;
+  const { signature } = model;
+  const sequences = request.sequences.map((value, i) => {
+    const sequence = model.parse(value, request.at ?? ['sequences', i]);
+    const state = states?.[i];
+    return state ? continueFrom(signature, sequence, state) : sequence;
+  });
+  const wishes = returnState ? { withState: true, mixing: model.stateMixing } : undefined;
+  const { done, abandon } = call(model, sequences, request.timeoutMs, wishes);
+  const heads = indices.map(i => signature.heads[i]);
   const decoded = done.then(({ rows, ride }) => ({
     heads,
-    predictions: rows.map(row => ({ length: row.sequence.length, answers: indices.map(i => model.decoders[i](row)) })),
+    predictions: rows.map(row => ({
+      length: row.sequence.length,
+      answers: indices.map(i => model.decoders[i](row)),
+      state: returnState ? stateOf(signature, row) : undefined,
+    })),
     ride,
   }));
   return { done: decoded, abandon };

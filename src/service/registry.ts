@@ -1,6 +1,7 @@
 // The loaded models by name and version, and those that were refused with the reason why.
 import type { Logger } from 'pino';
 import { LoadError, messageOf, ServiceError } from '../core/errors.ts';
+import { Turns } from '../core/turns.ts';
 import { listRepository, type VersionFolder } from '../model/repository.ts';
 import { type LoadedModel, loadModel, type ModelOptions } from './loaded-model.ts';
 import type { Metrics } from './metrics.ts';
@@ -23,8 +24,8 @@ export interface IndexEntry {
 export class Registry {
   refused: readonly Refusal[] = [];
   readonly #models = new Map<string, Map<string, LoadedModel>>();
-  /** The load or unload of a model that is under way. */
-  readonly #turns = new Map<string, Promise<void>>();
+  /** One load or unload of a model at a time. */
+  readonly #turns = new Turns();
   readonly #root: string;
   readonly #options: ModelOptions;
   readonly #metrics: Metrics;
@@ -54,7 +55,7 @@ export class Registry {
    * @throws {ServiceError} MODEL_NOT_FOUND, or INVALID_REQUEST if a version is refused.
    */
   load(name: string): Promise<void> {
-    return this.#inTurn(name, async () => {
+    return this.#turns.run(name, async () => {
       const folders = (await listRepository(this.#root)).filter(folder => folder.model === name);
       if (folders.length === 0) throw new ServiceError('MODEL_NOT_FOUND', 'the repository has no model of this name');
       this.refused = this.refused.filter(refusal => refusal.model !== name);
@@ -75,7 +76,7 @@ export class Registry {
 
   /** Takes a model out of service; what was admitted is answered. @throws {ServiceError} MODEL_NOT_FOUND. */
   unload(name: string): Promise<void> {
-    return this.#inTurn(name, async () => {
+    return this.#turns.run(name, async () => {
       const old = this.#models.get(name);
       if (!old) throw new ServiceError('MODEL_NOT_FOUND', 'no model of this name is loaded');
       this.#models.delete(name);
@@ -96,17 +97,6 @@ export class Registry {
       const refused = this.refused.some(refusal => refusal.model === model && refusal.version === version);
       return { model, version, state: 'UNAVAILABLE', reason: refused ? 'refused; the log says why' : 'unloaded' };
     });
-  }
-
-  /** One load or unload of a model at a time. */
-  #inTurn(name: string, act: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).catch(() => {}).then(act);
-    this.#turns.set(name, turn);
-    const end = () => {
-      if (this.#turns.get(name) === turn) this.#turns.delete(name);
-    };
-    turn.then(end, end);
-    return turn;
   }
 
   async #load(folder: VersionFolder): Promise<LoadedModel | undefined> {
@@ -135,6 +125,11 @@ export class Registry {
     return [...versions.keys()];
   }
 
+  /** A version, if it is loaded. */
+  find(name: string, version: string): LoadedModel | undefined {
+    return this.#models.get(name)?.get(version);
+  }
+
   /** A version, or the newest if none is named. @throws {ServiceError} MODEL_NOT_FOUND. */
   get(name: string, version?: string): LoadedModel {
     const versions = this.#models.get(name);
@@ -146,7 +141,7 @@ export class Registry {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#turns.values());
+    await this.#turns.idle();
     await Promise.all(this.all().map(model => model.close()));
   }
 }

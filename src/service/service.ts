@@ -1,12 +1,18 @@
 // The service behind every skin: models, predictions, readiness, and an orderly end.
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { LoadError } from '../core/errors.ts';
 import type { Call } from './call.ts';
 import type { LoadedModel, ModelOptions } from './loaded-model.ts';
 import { Metrics } from './metrics.ts';
-import { type Predictions, type PredictRequest, predict } from './predictor.ts';
+import type { Predictions, PredictRequest } from './predictor.ts';
 
 import { type Refusal, Registry } from './registry.ts';
+import { predictCarried, type Tokens, versionOf } from './state/carried.ts';
+import { RedisStreamStore } from './state/redis-store.ts';
+import { TokenSealer } from './state/state-token.ts';
+import { MemoryStreamStore, type StreamStore } from './state/stream-store.ts';
+import { Streams } from './state/streams.ts';
 
 export interface ServiceOptions {
   readonly modelRepository: string;
@@ -14,6 +20,14 @@ export interface ServiceOptions {
   readonly strictRepository: boolean;
   readonly version: string;
   readonly models: ModelOptions;
+  /** Keys of 32 bytes that seal state tokens, the first, and open them, all; none: a random one. */
+  readonly stateKeys: readonly Buffer[];
+  readonly stateTokenTtlS: number;
+  /** `memory`, or the address of a Redis. */
+  readonly streamStore: string;
+  readonly streamIdleTimeoutS: number;
+  readonly maxStreams: number;
+  readonly streamBytes: number;
 }
 
 export interface Readiness {
@@ -26,19 +40,32 @@ export interface Readiness {
 export class Service {
   readonly metrics: Metrics;
   readonly registry: Registry;
+  readonly streams: Streams;
   readonly version: string;
+  readonly #sealer: TokenSealer;
   #draining = false;
 
-  private constructor(options: ServiceOptions, log: Logger) {
+  private constructor(options: ServiceOptions, store: StreamStore, log: Logger) {
     this.version = options.version;
     this.metrics = new Metrics(options.version);
     this.registry = new Registry(options.modelRepository, options.models, this.metrics, log);
+    this.streams = new Streams(store, this.registry);
+    this.metrics.watchStreams(() => store.usage());
+    const keys = options.stateKeys.length > 0 ? options.stateKeys : [randomBytes(32)];
+    this.#sealer = new TokenSealer(keys, options.stateTokenTtlS);
   }
 
   /** Loads the repository. @throws {LoadError} naming every refused model, if the repository is to be taken strictly. */
   static async start(options: ServiceOptions, log: Logger): Promise<Service> {
-    const service = new Service(options, log);
+    const { streamStore: store, streamIdleTimeoutS, maxStreams, streamBytes } = options;
+    const bounds = { idleMs: streamIdleTimeoutS * 1000, streams: maxStreams, bytes: streamBytes };
+    const streams =
+      store === 'memory' ? new MemoryStreamStore(bounds) : await RedisStreamStore.open(store, bounds, log);
+    const service = new Service(options, streams, log);
     await service.registry.loadAll();
+    if (options.stateKeys.length === 0 && service.registry.all().some(model => model.signature.state.length > 0)) {
+      log.warn('POLYHEAD_STATE_KEY is not set: state tokens are sealed with a random key and end with this process');
+    }
     const { refused } = service.registry;
     if (options.strictRepository && (refused.length > 0 || service.registry.all().length === 0)) {
       await service.close();
@@ -52,14 +79,18 @@ export class Service {
     return service;
   }
 
-  /** @throws {ServiceError} MODEL_NOT_FOUND, or what predictor.ts throws. */
+  /**
+   * Without a version, the newest one, or the one that the request's state tokens belong to.
+   * @throws {ServiceError} MODEL_NOT_FOUND, INVALID_STATE, or what predictor.ts throws.
+   */
   predict(
     name: string,
     version: string | undefined,
-    request: PredictRequest,
+    request: Omit<PredictRequest, 'states'> & { readonly states?: Tokens },
   ): { model: LoadedModel; call: Call<Predictions> } {
-    const model = this.registry.get(name, version);
-    return { model, call: predict(model, request) };
+    const model =
+      version === undefined ? versionOf(this.registry, name, request.states) : this.registry.get(name, version);
+    return { model, call: predictCarried(model, request, this.#sealer) };
   }
 
   readiness(): Readiness {
@@ -88,5 +119,6 @@ export class Service {
   async close(): Promise<void> {
     this.drain();
     await this.registry.close();
+    await this.streams.store.close();
   }
 }

@@ -12,11 +12,18 @@ export interface Asked {
   readonly request: Omit<InferRequest, 'timeoutMs'>;
   readonly id?: string;
   readonly timeoutMs?: number;
+  readonly sequence?: SequenceStep;
   /** Whether an output is answered as bytes. */
   readonly binary: (output: string) => boolean;
 }
 
-const SEQUENCE_PARAMETERS = ['sequence_id', 'sequence_start', 'sequence_end'];
+/** The sequence that a request belongs to. */
+export interface SequenceStep {
+  /** Of a whole number and a string with the same digits, the ids differ. */
+  readonly id: string;
+  readonly start: boolean;
+  readonly end: boolean;
+}
 
 /**
  * Reads a request body; `headerLength` is the header Inference-Header-Content-Length.
@@ -39,8 +46,6 @@ export function parseInfer(model: LoadedModel, body: Buffer, headerLength: strin
       `output ${quote(name)} is FP16 and has no JSON form, use the binary data format`,
     );
   }
-  const used = SEQUENCE_PARAMETERS.find(name => given(parameters, name) !== undefined);
-  if (used) throw new ServiceError('INVALID_REQUEST', `parameter ${used}: sequences are not served over this protocol`);
   const timeout = wholeParameter(parameters, 'timeout');
   return {
     request: {
@@ -49,9 +54,24 @@ export function parseInfer(model: LoadedModel, body: Buffer, headerLength: strin
       priority: wholeParameter(parameters, 'priority'),
     },
     id: envelope.id || undefined,
+    sequence: sequenceStep(parameters),
     timeoutMs: timeout ? Math.max(1, Math.ceil(timeout / 1000)) : undefined,
     binary,
   };
+}
+
+/** `0` and `""` mean no sequence. */
+function sequenceStep(parameters: Parameters): SequenceStep | undefined {
+  const value = given(parameters, 'sequence_id');
+  const start = flagParameter(parameters, 'sequence_start') ?? false;
+  const end = flagParameter(parameters, 'sequence_end') ?? false;
+  if (value === undefined || value === 0 || value === '') return undefined;
+  if (typeof value === 'string' && value.length <= 256) return { id: `s:${value}`, start, end };
+  if (Number.isSafeInteger(value) && (value as number) > 0) return { id: `n:${value}`, start, end };
+  throw new ServiceError(
+    'INVALID_REQUEST',
+    'parameter sequence_id must be a whole number below 2^53 or a string of up to 256 characters',
+  );
 }
 
 function headerSize(text: string, most: number): number {

@@ -23,11 +23,12 @@ export function metadataOf(model: LoadedModel, versions: readonly string[]): z.i
 }
 
 /** Triton's ModelConfig. Where every tensor has its batch in front, dims leave it out. */
-export function configOf(model: LoadedModel) {
+export function configOf(model: LoadedModel, idleS: number) {
   const outputs = servedOutputs(model);
   const tensors = [...model.graph.inputs, ...outputs];
   const { axes } = model.certificate;
   const batched = model.mixing !== 'alone' && tensors.every(({ name }) => axes[name]?.batch === 0);
+  const states = new Set(model.signature.state.map(({ input }) => input.name));
   const tensor = (info: TensorInfo) => ({
     name: info.name,
     data_type: `TYPE_${configType(info.dtype)}`,
@@ -38,14 +39,32 @@ export function configOf(model: LoadedModel) {
     platform: PLATFORM,
     backend: 'onnxruntime',
     max_batch_size: batched ? model.limits.batchSize : 0,
-    input: model.graph.inputs.map(tensor),
+    input: model.graph.inputs.map(info => (states.has(info.name) ? { ...tensor(info), optional: true } : tensor(info))),
     output: outputs.map(tensor),
     version_policy: { all: {} },
-    ...(batched ? { dynamic_batching: { preferred_batch_size: [], max_queue_delay_microseconds: 0 } } : {}),
+    ...scheduling(model, batched, idleS),
     instance_group: [
       { name: model.name, kind: model.provider.provider === 'cuda' ? 'KIND_GPU' : 'KIND_CPU', count: model.alive() },
     ],
   };
+}
+
+function scheduling({ signature: { state } }: LoadedModel, batched: boolean, idleS: number) {
+  if (state.length > 0) {
+    return {
+      sequence_batching: {
+        max_sequence_idle_microseconds: idleS * 1e6,
+        direct: {},
+        state: state.map(({ input, output, axes }) => ({
+          input_name: input.name,
+          output_name: output,
+          data_type: `TYPE_${configType(input.dtype)}`,
+          dims: input.dims.filter((_, axis) => axis !== axes.batch),
+        })),
+      },
+    };
+  }
+  return batched ? { dynamic_batching: { preferred_batch_size: [], max_queue_delay_microseconds: 0 } } : {};
 }
 
 function configType(dtype: DType): string {

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandle
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
-import { infer } from '../../service/infer.ts';
+import { type Inference, type InferRequest, infer } from '../../service/infer.ts';
 import type { LoadedModel } from '../../service/loaded-model.ts';
 import type { Service } from '../../service/service.ts';
 import { deflateReply, inflate } from './compression.ts';
@@ -21,15 +21,25 @@ import {
   repositoryIndex,
   serverMetadata,
 } from './schemas.ts';
+import { inferInSequence } from './sequences.ts';
 
 export interface ProtocolOptions {
   readonly requestTimeoutMs: number;
   readonly maxRequestTimeoutMs: number;
   readonly maxSequences: number;
   readonly modelControl: 'none' | 'explicit';
+  readonly streamIdleTimeoutS: number;
 }
 
-const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters', 'schedule_policy', 'statistics'];
+const EXTENSIONS = [
+  'binary_tensor_data',
+  'model_configuration',
+  'parameters',
+  'schedule_policy',
+  'sequence',
+  'sequence(string_id)',
+  'statistics',
+];
 const HEADER_LENGTH = 'inference-header-content-length';
 const ready = z.object({ live: z.literal(true), ready: z.literal(true) });
 const modelReady = z.object({ name: z.string(), ready: z.literal(true) });
@@ -98,7 +108,7 @@ export async function installProtocol(
         return { name: found.name, ready: true };
       });
       get(`${at}/config`, `v2ModelConfig${suffix}`, "Triton's model configuration", modelConfig, path =>
-        configOf(of(path)),
+        configOf(of(path), options.streamIdleTimeoutS),
       );
       get(`${at}/stats`, `v2ModelStatistics${suffix}`, 'Statistics of a model', modelStatistics, path => {
         const versions = path.version === undefined ? registry.versions(path.model) : [path.version];
@@ -124,7 +134,7 @@ export async function installProtocol(
             response: { 200: inferReply, ...faults(400, 401, 404, 408, 413, 415, 500, 503, 504) },
           },
         },
-        (request, reply) => answer(of(request.params), options, request, reply),
+        (request, reply) => answer(service, of(request.params), options, request, reply),
       );
     }
     installControl(app, service, options, tags);
@@ -137,6 +147,7 @@ interface Of {
 }
 
 async function answer(
+  service: Service,
   model: LoadedModel,
   options: ProtocolOptions,
   request: FastifyRequest,
@@ -145,12 +156,26 @@ async function answer(
   const header = request.headers[HEADER_LENGTH];
   const asked = parseInfer(model, bytesOf(request), Array.isArray(header) ? header.join() : header);
   const timeoutMs = Math.min(asked.timeoutMs ?? options.requestTimeoutMs, options.maxRequestTimeoutMs);
-  const call = infer(model, { ...asked.request, timeoutMs });
-  reply.raw.once('close', call.abandon);
-  const { body, headerLength } = encodeInfer(model, asked, await call.done);
+  const onCall = (abandon: () => void) => reply.raw.once('close', abandon);
+  // A model without state takes the parameters of a sequence and has no use for them.
+  const { sequence = undefined } = model.signature.state.length > 0 ? asked : {};
+  const inference = sequence
+    ? await inferInSequence(service.streams, model, asked, sequence, timeoutMs, onCall)
+    : await inferOnce(model, { ...asked.request, timeoutMs }, onCall);
+  const { body, headerLength } = encodeInfer(model, asked, inference);
   reply.header('content-type', headerLength === undefined ? 'application/json' : 'application/octet-stream');
   if (headerLength !== undefined) reply.header(HEADER_LENGTH, headerLength);
   reply.send(await deflateReply(reply, request.headers['accept-encoding'], body));
+}
+
+function inferOnce(
+  model: LoadedModel,
+  request: InferRequest,
+  onCall: (abandon: () => void) => void,
+): Promise<Inference> {
+  const call = infer(model, request);
+  onCall(call.abandon);
+  return call.done;
 }
 
 /** As bytes: Fastify would add a charset to text, and some clients compare the content type letter for letter. */

@@ -3,7 +3,7 @@
 import type { ClassAnswer, HeadAnswer, MultilabelAnswer, TensorAnswer, ValueAnswer } from '../../model/heads.ts';
 import type { SignatureHead } from '../../model/signature.ts';
 import type { LoadedModel } from '../../service/loaded-model.ts';
-import type { Predictions } from '../../service/predictor.ts';
+import type { Prediction, Predictions } from '../../service/predictor.ts';
 import { float32Text } from '../codec/float32.ts';
 
 /** How much of a distribution over labels a reply holds. */
@@ -15,13 +15,23 @@ const writers = new WeakMap<SignatureHead, HeadWriter>();
 /** The body of a predict reply. Without `detail`, heads per sequence tell all probabilities, heads per step the top one. */
 export function encodePredictions(model: LoadedModel, result: Predictions, detail: Detail | undefined): string {
   const write = result.heads.map(writerOf);
-  let text = `{"model":${JSON.stringify(model.name)},"version":${JSON.stringify(model.version)},"predictions":[`;
-  result.predictions.forEach(({ length, answers }, p) => {
-    text += `${p === 0 ? '' : ','}{"length":${length},"heads":{`;
-    for (let h = 0; h < answers.length; h++) text += (h === 0 ? '' : ',') + write[h](answers[h], detail);
-    text += '}}';
-  });
-  return `${text}]}`;
+  const texts = result.predictions.map(prediction => predictionText(write, prediction, detail));
+  return `{"model":${JSON.stringify(model.name)},"version":${JSON.stringify(model.version)},"predictions":[${texts.join()}]}`;
+}
+
+/** One prediction, as it stands in a reply. */
+export function encodePrediction({ heads, predictions }: Predictions, detail: Detail | undefined): string {
+  return predictionText(heads.map(writerOf), predictions[0], detail);
+}
+
+function predictionText(
+  write: HeadWriter[],
+  { length, answers, token }: Prediction,
+  detail: Detail | undefined,
+): string {
+  let text = `{"length":${length},"heads":{`;
+  for (let h = 0; h < answers.length; h++) text += (h === 0 ? '' : ',') + write[h](answers[h], detail);
+  return token === undefined ? `${text}}}` : `${text}},"state":"${token}"}`;
 }
 
 function writerOf(head: SignatureHead): HeadWriter {

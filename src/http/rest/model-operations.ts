@@ -4,7 +4,7 @@ import type { LoadedModel } from '../../service/loaded-model.ts';
 import { closedObject, headSchema, type Schema, sequenceSchema } from './model-schemas.ts';
 
 type Operation = OpenAPIV3_1.OperationObject;
-type Paths = Record<string, { get?: Operation; post?: Operation }>;
+type Paths = Record<string, { get?: Operation; post?: Operation; delete?: Operation }>;
 
 const PREDICT = '/v1/models/{model}/predict';
 
@@ -28,15 +28,14 @@ export function addModelOperations(
       paths[`${base}/versions/${model.version}/predict`] = { post: operation(generic, model, maxSequences, title) };
     }
   }
-  const [first] = newest.values();
-  if (first) exemplify(document, first);
+  if (models.length > 0) exemplify(document, [...newest.values()]);
 }
 
 function operation(generic: Operation, model: LoadedModel, maxSequences: number, title: string): Operation {
   const { description, heads } = model.manifest;
   const { parameters: _, ...rest } = generic;
-  const properties = (generic.requestBody as OpenAPIV3_1.RequestBodyObject).content['application/json']
-    .schema as Schema;
+  const content = (generic.requestBody as OpenAPIV3_1.RequestBodyObject).content['application/json'];
+  const body = (content.schema as Schema).properties as Record<string, Schema>;
   return {
     ...rest,
     tags: ['predict by model'],
@@ -59,7 +58,8 @@ function operation(generic: Operation, model: LoadedModel, maxSequences: number,
                 items: sequenceSchema(model.signature.inputs),
               },
               heads: { type: 'array', minItems: 1, items: { type: 'string', enum: heads.map(head => head.name) } },
-              probabilities: properties.properties?.probabilities as Schema,
+              ...(model.signature.state.length > 0 ? { states: body.states, returnState: body.returnState } : {}),
+              probabilities: body.probabilities,
             },
           },
           example: model.example,
@@ -71,7 +71,7 @@ function operation(generic: Operation, model: LoadedModel, maxSequences: number,
 }
 
 function reply({ signature }: LoadedModel): OpenAPIV3_1.ResponseObject {
-  const prediction = closedObject([
+  const answer = closedObject([
     ['length', { type: 'integer', minimum: 1 }],
     [
       'heads',
@@ -81,6 +81,8 @@ function reply({ signature }: LoadedModel): OpenAPIV3_1.ResponseObject {
       },
     ],
   ]);
+  const state: Schema = { type: 'string', description: 'A state token, if asked for.' };
+  const prediction = signature.state.length > 0 ? { ...answer, properties: { ...answer.properties, state } } : answer;
   return {
     description: 'One prediction per sequence, in the order of the request. Headers: Server-Timing, x-batch-size.',
     content: {
@@ -96,17 +98,20 @@ function reply({ signature }: LoadedModel): OpenAPIV3_1.ResponseObject {
 }
 
 /** Fills the generic operations' parameters and bodies with a model that is loaded, so that they succeed unedited. */
-function exemplify(document: OpenAPIV3_1.Document, model: LoadedModel): void {
-  const values: Record<string, string> = { model: model.name, version: model.version };
+function exemplify(document: OpenAPIV3_1.Document, models: readonly LoadedModel[]): void {
+  const [first] = models;
+  const stateful = models.find(model => model.signature.state.length > 0) ?? first;
   for (const [path, item] of Object.entries(document.paths as Paths)) {
-    for (const operation of [item?.get, item?.post]) {
+    const streams = path.includes('/streams');
+    const { name, version, example } = streams ? stateful : first;
+    const values: Record<string, string> = { model: name, version };
+    for (const operation of [item?.get, item?.post, item?.delete]) {
       for (const parameter of (operation?.parameters ?? []) as OpenAPIV3_1.ParameterObject[]) {
         if (parameter.in === 'path' && parameter.name in values) parameter.example = values[parameter.name];
       }
     }
-    if (path.includes('{model}') && item?.post) {
-      const body = item.post.requestBody as OpenAPIV3_1.RequestBodyObject;
-      body.content['application/json'].example = model.example;
-    }
+    const body = item?.post?.requestBody as OpenAPIV3_1.RequestBodyObject | undefined;
+    if (!body || !path.startsWith('/v1/models/{model}')) continue;
+    body.content['application/json'].example = streams ? { sequence: example.sequences[0] } : example;
   }
 }

@@ -120,10 +120,10 @@ async function predict(
   reply: FastifyReply,
   name: string,
   version: string | undefined,
-  { sequences, heads, probabilities }: z.infer<ReturnType<typeof predictBody>>,
+  { sequences, heads, states, returnState, probabilities }: z.infer<ReturnType<typeof predictBody>>,
 ): Promise<void> {
   const timeoutMs = timeoutOf(request, options);
-  const { model, call } = service.predict(name, version, { sequences, heads, timeoutMs });
+  const { model, call } = service.predict(name, version, { sequences, heads, states, returnState, timeoutMs });
   reply.raw.once('close', call.abandon);
   const result = await call.done;
   const { queueMs, runMs, batchSize } = result.ride;
@@ -135,7 +135,7 @@ async function predict(
 }
 
 /** @throws {ServiceError} INVALID_REQUEST unless the header is absent or a positive whole number; it is cut to the ceiling. */
-function timeoutOf(request: FastifyRequest, options: RestOptions): number {
+export function timeoutOf(request: FastifyRequest, options: RestOptions): number {
   const header = request.headers[TIMEOUT_HEADER];
   if (header === undefined) return options.requestTimeoutMs;
   if (typeof header !== 'string' || !/^[1-9][0-9]{0,8}$/.test(header)) {

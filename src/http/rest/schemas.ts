@@ -18,13 +18,15 @@ export const problemSchema = z
 const PROBLEMS: Record<number, string> = {
   400: 'INVALID_REQUEST: not JSON, or not the expected envelope.',
   401: 'UNAUTHENTICATED: no valid API key.',
-  404: 'MODEL_NOT_FOUND: no such model or version is loaded.',
+  404: 'MODEL_NOT_FOUND or STREAM_NOT_FOUND: no such model or version is loaded, or there is no such stream.',
   408: 'REQUEST_TIMEOUT: the request did not arrive in time.',
+  409: 'STREAM_CONFLICT: a step is in flight, or the stream is not what the caller believes.',
   413: 'PAYLOAD_TOO_LARGE: the body is over the limit.',
   415: 'UNSUPPORTED_MEDIA_TYPE: the body is not application/json.',
-  422: 'INVALID_SEQUENCE: a sequence does not fit the model; `errors` says where.',
+  422: 'INVALID_SEQUENCE or INVALID_STATE: a sequence, or a state token, does not fit the model; `errors` says where.',
+  429: 'TOO_MANY_STREAMS: end one, or try again later.',
   500: 'INFERENCE_FAILED or INTERNAL: the fault is ours; the log knows the request id.',
-  503: 'OVERLOADED or NOT_READY: try again after the seconds in Retry-After.',
+  503: 'OVERLOADED, NOT_READY or STREAMS_UNAVAILABLE: try again after the seconds in Retry-After.',
   504: 'DEADLINE_EXCEEDED: no answer within the request timeout.',
 };
 
@@ -37,6 +39,17 @@ export function problems(...statuses: number[]): Record<number, object> {
 export const modelParams = z.object({ model: z.string().max(64).describe('The name of a loaded model.') });
 export const versionParams = modelParams.extend({ version: z.string().max(9).describe('One of its versions.') });
 
+const headNames = z
+  .array(z.string().max(256))
+  .min(1)
+  .max(4096)
+  .optional()
+  .describe('The heads wanted; all if left out.');
+const probabilities = z
+  .enum(['all', 'top', 'none'])
+  .optional()
+  .describe('How much of each distribution to tell; by default all for heads per sequence, top for heads per step.');
+
 export function predictBody(maxSequences: number) {
   return z.strictObject({
     sequences: z
@@ -46,24 +59,26 @@ export function predictBody(maxSequences: number) {
       .describe(
         'Each an array of time steps; a step is an array in feature order or an object by feature name, an id, or a token. With several inputs, an object by input name. Lengths may differ.',
       ),
-    heads: z.array(z.string().max(128)).min(1).max(1024).optional().describe('The heads wanted; all if left out.'),
-    probabilities: z
-      .enum(['all', 'top', 'none'])
+    heads: headNames,
+    states: z
+      .array(z.string().nullable())
+      .max(maxSequences)
       .optional()
-      .describe(
-        'How much of each distribution to tell; by default all for heads per sequence, top for heads per step.',
-      ),
+      .describe('For models with state: a state token for each sequence to go on from, or null where one begins.'),
+    returnState: z.boolean().optional().describe('Give a state token with each prediction, for models with state.'),
+    probabilities,
   });
 }
 
 const answer = z
   .looseObject({})
   .describe('By kind: label and probabilities, labels, or value with bounds; `steps` if per step.');
+const prediction = z.object({ length: z.number().int(), heads: z.record(z.string(), answer) });
 export const predictReply = z
   .object({
     model: z.string(),
     version: z.string(),
-    predictions: z.array(z.object({ length: z.number().int(), heads: z.record(z.string(), answer) })),
+    predictions: z.array(prediction.extend({ state: z.string().optional().describe('A state token, if asked for.') })),
   })
   .describe('One prediction per sequence, in the order of the request. Headers: Server-Timing, x-batch-size.');
 
@@ -120,3 +135,31 @@ export const modelDescription = z
   .meta({ id: 'Model' });
 
 export const modelList = z.object({ models: z.array(modelDescription) });
+
+export const streamParams = modelParams.extend({ stream: z.string().max(64).describe('A stream of this model.') });
+export const stepBody = z.strictObject({
+  sequence: z.unknown().describe('The new time steps, one or many, as in predict.'),
+  after: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('The length that the stream should have: 409 if it has another. Makes a retry safe.'),
+  heads: headNames,
+  probabilities,
+});
+export const streamInfo = z.object({
+  stream: z.string(),
+  model: z.string(),
+  version: z.string().describe('The version it began on and stays with.'),
+  length: z.number().int().describe('Time steps so far.'),
+  created: z.string(),
+  used: z.string().describe('When its last step ended.'),
+});
+export const stepReply = z.object({
+  stream: z.string(),
+  model: z.string(),
+  version: z.string(),
+  length: z.number().int().describe('Time steps so far, these included.'),
+  prediction,
+});

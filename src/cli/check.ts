@@ -1,0 +1,79 @@
+// polyhead check: loads every model version of a repository as the server would, and tells of each how that went.
+import { pino } from 'pino';
+import { LoadError, messageOf } from '../core/errors.ts';
+import { listRepository, type VersionFolder } from '../model/repository.ts';
+import { type LoadedModel, loadModel, type ModelOptions } from '../service/loaded-model.ts';
+import { Metrics } from '../service/metrics.ts';
+import { VERSION } from '../version.ts';
+import { type Command, readArguments, readSettings } from './command.ts';
+import { printable, styled } from './text.ts';
+
+export const checkCommand: Command = {
+  name: 'check',
+  usage: 'polyhead check DIR',
+  summary: 'Does everything that the server does when it loads models, one line each; exit code 1 if one is refused.',
+  details: [
+    ['DIR', 'a model repository: <name>/<version>/model.onnx'],
+    ['', "the server's settings are read from the environment, such as POLYHEAD_EXECUTION_PROVIDER"],
+  ],
+  run,
+};
+
+async function run(args: readonly string[]): Promise<void> {
+  const [repository] = readArguments(checkCommand, args, 1, {}).positionals;
+  // Everything is found out anew: what an earlier start found out proves nothing about this one.
+  const options = { ...readSettings(), workers: 1, certificateCache: false };
+  const folders = await listRepository(repository);
+  if (folders.length === 0) throw new LoadError(`model repository "${repository}" holds no model`);
+  const width = Math.max(...folders.map(folder => nameOf(folder).length));
+  let refused = 0;
+  for (const folder of folders) {
+    const name = nameOf(folder).padEnd(width);
+    const startMs = performance.now();
+    try {
+      const { text, warnings } = await check(folder, options);
+      console.log(`${styled(process.stdout, 'green', 'ok')}       ${name}  ${text}  ${elapsed(startMs)}`);
+      for (const warning of warnings)
+        console.log(`         ${styled(process.stdout, 'yellow', 'warning')}: ${printable(warning)}`);
+    } catch (error) {
+      refused++;
+      const reason = printable(messageOf(error).replace(/\s+/g, ' '));
+      console.log(`${styled(process.stdout, 'red', 'refused')}  ${name}  ${reason}`);
+      if (!(error instanceof LoadError)) console.error(error);
+    }
+  }
+  console.log(`${folders.length - refused} ok, ${refused} refused`);
+  if (refused > 0) process.exitCode = 1;
+}
+
+async function check(
+  folder: VersionFolder,
+  options: ModelOptions,
+): Promise<{ text: string; warnings: readonly string[] }> {
+  if (folder.fault) throw new LoadError(folder.fault);
+  const model = await loadModel(folder, options, new Metrics(VERSION), pino({ level: 'silent' }));
+  await model.close();
+  return { text: summary(model), warnings: model.certificate.warnings };
+}
+
+function summary({ mixing, certificate, golden, inferred }: LoadedModel): string {
+  const { rows, lengths } = certificate;
+  const proof = golden
+    ? `golden ${golden.worstDifference.toExponential(1)} of ${golden.tolerance.toExponential(0)}`
+    : 'no golden';
+  return [
+    `mixing ${mixing.padEnd(7)}`,
+    `rows ${rows.padEnd(12)}`,
+    `lengths ${lengths.padEnd(11)}`,
+    proof.padEnd(22),
+    inferred ? 'no manifest' : 'manifest   ',
+  ].join('  ');
+}
+
+function nameOf({ model, version }: VersionFolder): string {
+  return printable([model, version].filter(Boolean).join('/'));
+}
+
+function elapsed(startMs: number): string {
+  return `${Math.round(performance.now() - startMs)} ms`;
+}

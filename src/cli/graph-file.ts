@@ -1,0 +1,58 @@
+// A graph file named on the command line: read, and opened in one worker thread where a command has to run it.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Config } from '../config.ts';
+import { LoadError } from '../core/errors.ts';
+import { type Graph, readGraph } from '../model/graph.ts';
+import { type Manifest, readManifest } from '../model/manifest.ts';
+import type { ProviderChoice, SessionFacts } from '../runtime/messages.ts';
+import { WorkerPool } from '../runtime/worker-pool.ts';
+import type { RunFeeds } from '../service/golden.ts';
+
+/** @throws {LoadError} that names the file as it was given. */
+export async function readGraphFile(file: string): Promise<Graph> {
+  return named(file, () => readGraph(file));
+}
+
+/** Says in front of a LoadError which file it is about: inside, a graph is known by its base name. */
+export async function named<T>(file: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+    const base = [path.basename(file), 'model.onnx'].find(name => error.message.startsWith(name));
+    const rest = base === undefined ? `: ${error.message}` : error.message.slice(base.length);
+    throw new LoadError(`${file}${rest.replace(/\s+/g, ' ')}`);
+  }
+}
+
+/** Opens the graph, lets `action` run it, and closes it again. @throws {LoadError} if the runtime refuses it. */
+export async function withSession<T>(
+  file: string,
+  config: Config,
+  provider: ProviderChoice,
+  action: (run: RunFeeds, facts: SessionFacts) => Promise<T>,
+): Promise<T> {
+  const session = { graphFile: path.resolve(file), provider, intraOpThreads: config.intraOpThreads };
+  return named(file, async () => {
+    const pool = await WorkerPool.open({ session, size: 1 });
+    try {
+      return await action(async (feeds, fetches) => (await pool.run(feeds, fetches)).outputs, pool.facts);
+    } finally {
+      await pool.close();
+    }
+  });
+}
+
+/**
+ * The manifest beside the graph file, if there is one. If it was written for a graph of another name, its meaning is
+ * taken over and its digests are not. @throws {LoadError}
+ */
+export async function manifestBeside(file: string): Promise<{ manifest: Manifest; meantFor: string } | undefined> {
+  const manifestFile = path.join(path.dirname(file), 'manifest.json');
+  if (!existsSync(manifestFile)) return undefined;
+  const manifest = await named(manifestFile, () => readManifest(manifestFile));
+  const meantFor = manifest.graph.file;
+  const base = path.basename(file);
+  return meantFor === base ? { manifest, meantFor } : { manifest: { ...manifest, graph: { file: base } }, meantFor };
+}

@@ -1,0 +1,48 @@
+// The sequence extension: requests of one id go on from each other's state, over the same streams as REST's.
+import { ServiceError } from '../../core/errors.ts';
+import { Turns } from '../../core/turns.ts';
+import { type Inference, infer } from '../../service/infer.ts';
+import type { LoadedModel } from '../../service/loaded-model.ts';
+import type { Streams } from '../../service/state/streams.ts';
+import type { Asked, SequenceStep } from './convert.ts';
+
+/** Requests of one id in this process, in the order of arrival. */
+const turns = new Turns();
+
+/**
+ * Runs a step of a sequence. `onCall` is given the way to abandon the run.
+ * @throws {ServiceError} INVALID_REQUEST if the sequence was not started, or the caller sends the state that the server keeps.
+ */
+export function inferInSequence(
+  streams: Streams,
+  model: LoadedModel,
+  { request }: Asked,
+  { id, start, end }: SequenceStep,
+  timeoutMs: number,
+  onCall: (abandon: () => void) => void,
+): Promise<Inference> {
+  const sent = model.signature.state.find(({ input }) => Object.hasOwn(request.tensors, input.name));
+  if (sent) {
+    throw new ServiceError(
+      'INVALID_REQUEST',
+      `input "${sent.input.name}" is state, which the server keeps for this sequence`,
+    );
+  }
+  const stream = `v2:${model.name}:${id}`;
+  return turns.run(stream, async () => {
+    if (start) await streams.create(model, stream);
+    const { answer } = await streams
+      .step(model.name, stream, { timeoutMs, patienceMs: timeoutMs }, async (loaded, state) => {
+        const call = infer(loaded, { ...request, timeoutMs, stream: { state } });
+        onCall(call.abandon);
+        const inference = await call.done;
+        return { answer: inference, state: inference.state as Uint8Array, length: inference.length };
+      })
+      .catch(error => {
+        if (!(error instanceof ServiceError) || error.code !== 'STREAM_NOT_FOUND') throw error;
+        throw new ServiceError('INVALID_REQUEST', 'must specify the START flag on the first request of the sequence');
+      });
+    if (end) await streams.remove(model.name, stream);
+    return answer;
+  });
+}

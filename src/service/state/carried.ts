@@ -1,0 +1,61 @@
+// Predictions that begin from state tokens and give new ones: the caller carries the state, the server keeps nothing.
+import { ServiceError } from '../../core/errors.ts';
+import type { Call } from '../call.ts';
+import type { LoadedModel } from '../loaded-model.ts';
+import { type Predictions, type PredictRequest, predict } from '../predictor.ts';
+import type { Registry } from '../registry.ts';
+import { checkContinues } from './continues.ts';
+import { stateBytes } from './state.ts';
+import { type Binding, type TokenSealer, tokenVersion } from './state-token.ts';
+
+/** A state token for each sequence, or null where a sequence begins. */
+export type Tokens = readonly (string | null)[];
+
+/** The version that tokens belong to, where the caller names none; the newest without tokens. @throws {ServiceError} */
+export function versionOf(registry: Registry, name: string, states: Tokens | undefined): LoadedModel {
+  const index = states?.findIndex(state => state !== null) ?? -1;
+  const version = index < 0 ? undefined : tokenVersion((states as Tokens)[index] as string);
+  const found = version === undefined ? undefined : registry.find(name, version);
+  if (version !== undefined && !found && registry.get(name)) {
+    refuse(index, `states[${index}]: the state token is none of a version that is loaded`);
+  }
+  return found ?? registry.get(name);
+}
+
+/** @throws {ServiceError} INVALID_STATE, or what predict throws. */
+export function predictCarried(
+  model: LoadedModel,
+  { states, ...request }: Omit<PredictRequest, 'states'> & { readonly states?: Tokens },
+  sealer: TokenSealer,
+): Call<Predictions> {
+  if (!states && !request.returnState) return predict(model, request);
+  checkContinues(model);
+  if (states && states.length !== request.sequences.length) {
+    const detail = `states has ${states.length} items, expected ${request.sequences.length}, one for each sequence`;
+    throw new ServiceError('INVALID_REQUEST', detail, { faults: [{ pointer: '/states', detail }] });
+  }
+  const { name, version, signature, graph } = model;
+  const binding: Binding = { model: name, version, digest: graph.sha256 };
+  const bytes = stateBytes(signature);
+  const opened = states?.map((token, i) => {
+    if (token === null) return undefined;
+    try {
+      return sealer.open(token, binding, bytes);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      return refuse(i, `states[${i}]: ${error.message}`);
+    }
+  });
+  const { done, abandon } = predict(model, { ...request, states: opened });
+  const sealed = done.then(({ predictions, ...rest }) => ({
+    ...rest,
+    predictions: predictions.map(({ state, ...prediction }) =>
+      state ? { ...prediction, token: sealer.seal(state, binding) } : prediction,
+    ),
+  }));
+  return { done: sealed, abandon };
+}
+
+function refuse(index: number, detail: string): never {
+  throw new ServiceError('INVALID_STATE', detail, { faults: [{ pointer: `/states/${index}`, detail }] });
+}
