@@ -28,21 +28,33 @@ const RANGES: Record<DType, readonly [least: number, most: number, what: string]
 /** The row that the value at `path` describes. @throws {ServiceError} INVALID_SEQUENCE at the first fault. */
 export function parseNested(value: unknown, path: Path, shape: RowShape): { dims: number[]; data: TensorData } {
   const dims = dimsOf(value, path, shape.dims);
+  checkNesting(value, path, dims);
   const count = elementCount(dims);
   const element = elementReader(shape.dtype);
   const data = shape.dtype === 'string' ? new Array<string>(count) : new ARRAYS[shape.dtype](count);
   let cursor = 0;
-  const read = (item: unknown, axis: number, place: Path) => {
+  const at = [...path, ...dims]; // where it reads: one array for all, for a copy at each value costs more than reading it
+  const read = (item: unknown, axis: number) => {
     if (axis === dims.length) {
-      data[cursor++] = element(item, place) as never;
+      data[cursor++] = element(item, at) as never;
       return;
     }
-    if (!Array.isArray(item)) fail(place, `is ${describe(item)}, expected an array`);
-    if (item.length !== dims[axis]) fail(place, `has ${item.length} values, expected ${dims[axis]}`);
-    for (let i = 0; i < item.length; i++) read(item[i], axis + 1, [...place, i]);
+    for (let i = 0; i < dims[axis]; i++) {
+      at[path.length + axis] = i;
+      read((item as unknown[])[i], axis + 1);
+    }
   };
-  read(value, 0, path);
+  read(value, 0);
   return { dims, data };
+}
+
+/** Fails unless every array down to the innermost is there: only then is memory taken for what the first of each tell. */
+function checkNesting(item: unknown, path: Path, dims: readonly number[], axis = 0): void {
+  if (axis === dims.length) return;
+  if (!Array.isArray(item)) fail(path, `is ${describe(item)}, expected an array`);
+  if (item.length !== dims[axis]) fail(path, `has ${item.length} values, expected ${dims[axis]}`);
+  if (axis + 1 === dims.length) return;
+  for (let i = 0; i < item.length; i++) checkNesting(item[i], [...path, i], dims, axis + 1);
 }
 
 /** The sizes that the first item of each nesting tells, checked against the expected ones. */

@@ -43,7 +43,7 @@ function create(options: SessionOptions, provider: Provider, profile?: string): 
     executionMode: 'sequential',
     intraOpNumThreads: options.intraOpThreads,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // what fails is thrown, and told by whoever asked; the runtime would shout it on standard error too
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
   });
 }

@@ -24,7 +24,7 @@ export const DTYPES: ReadonlyMap<string, DType> = new Map(
 );
 
 const LENGTH_BYTES = 4;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // a mark at the start is text too
 
 /** A tensor's data from bytes at any offset; the bytes are copied. @throws {ServiceError} INVALID_REQUEST. */
 export function decodeBytes(where: string, dtype: DType, count: number, bytes: Uint8Array): TensorData {
@@ -84,7 +84,11 @@ export function decodeJson(
   if (value.length !== count) fault(`${where} has ${value.length} elements, expected ${count} for its shape`);
   const element = elementReader(dtype);
   const data = dtype === 'string' ? new Array<string>(count) : new ARRAYS[dtype](count);
-  for (let i = 0; i < count; i++) data[i] = element(value[i], [...path, i]) as never;
+  const at = [...path, 0];
+  for (let i = 0; i < count; i++) {
+    at[path.length] = i;
+    data[i] = element(value[i], at) as never;
+  }
   return data;
 }
 

@@ -6,19 +6,18 @@ import { ServiceError } from '../../core/errors.ts';
 import { type Inference, type InferRequest, infer } from '../../service/infer.ts';
 import type { LoadedModel } from '../../service/loaded-model.ts';
 import type { Service } from '../../service/service.ts';
+import { bytesOf, sendJson } from './bodies.ts';
 import { deflateReply, inflate } from './compression.ts';
-import { encodeInfer, parseInfer, parseJson } from './convert.ts';
+import { installControl } from './control.ts';
+import { encodeInfer, parseInfer } from './convert.ts';
 import { configOf, metadataOf, statisticsOf } from './describe.ts';
 import {
   faults,
-  indexBody,
   inferBody,
   inferReply,
-  loadBody,
   modelConfig,
   modelMetadata,
   modelStatistics,
-  repositoryIndex,
   serverMetadata,
 } from './schemas.ts';
 import { inferInSequence } from './sequences.ts';
@@ -137,7 +136,7 @@ export async function installProtocol(
         (request, reply) => answer(service, of(request.params), options, request, reply),
       );
     }
-    installControl(app, service, options, tags);
+    installControl(app, service, options.modelControl, tags);
   });
 }
 
@@ -176,78 +175,4 @@ function inferOnce(
   const call = infer(model, request);
   onCall(call.abandon);
   return call.done;
-}
-
-/** As bytes: Fastify would add a charset to text, and some clients compare the content type letter for letter. */
-function sendJson(reply: FastifyReply, value: unknown): void {
-  reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(value)));
-}
-
-/** The body, which may be missing altogether. */
-function bytesOf({ body }: FastifyRequest): Buffer {
-  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-}
-
-function installControl(instance: FastifyInstance, service: Service, options: ProtocolOptions, tags: string[]): void {
-  const { registry } = service;
-  instance.post(
-    '/v2/repository/index',
-    {
-      schema: {
-        tags,
-        summary: 'Every version in the repository',
-        operationId: 'v2RepositoryIndex',
-        body: indexBody,
-        response: { 200: repositoryIndex, ...faults(400, 401, 500) },
-      },
-    },
-    async (request, reply) => {
-      const { ready } = readBody(request, indexBody);
-      const entries = (await registry.index()).map(({ model: name, ...entry }) => ({ name, ...entry }));
-      const wanted = ready ? entries.filter(({ state }) => state === 'READY') : entries;
-      sendJson(reply, wanted);
-    },
-  );
-  for (const action of ['load', 'unload'] as const) {
-    instance.post(
-      `/v2/repository/models/:model/${action}`,
-      {
-        schema: {
-          tags,
-          summary: action === 'load' ? 'Load a model, or load it again' : 'Take a model out of service',
-          description: 'Only with POLYHEAD_MODEL_CONTROL=explicit. A model that is refused leaves the old one serving.',
-          operationId: `v2${action === 'load' ? 'Load' : 'Unload'}`,
-          params: model,
-          body: loadBody,
-          response: { 200: z.object({}), ...faults(400, 401, 403, 404, 500) },
-        },
-      },
-      async (request, reply) => {
-        if (options.modelControl !== 'explicit') {
-          throw new ServiceError(
-            'FORBIDDEN',
-            'models are not loaded or unloaded by callers: POLYHEAD_MODEL_CONTROL is none',
-          );
-        }
-        const { parameters } = readBody(request, loadBody);
-        if (Object.keys(parameters ?? {}).some(key => key === 'config' || key.startsWith('file:'))) {
-          throw new ServiceError(
-            'INVALID_REQUEST',
-            'models come from the repository: parameters config and file: are refused',
-          );
-        }
-        await registry[action]((request.params as Of).model);
-        sendJson(reply, {});
-      },
-    );
-  }
-}
-
-/** @throws {ServiceError} INVALID_REQUEST; no body is an empty object. */
-function readBody<T extends z.ZodType>(request: FastifyRequest, schema: T): z.infer<T> {
-  const bytes = bytesOf(request);
-  const parsed = schema.safeParse(bytes.length === 0 ? {} : parseJson(bytes));
-  if (parsed.success) return parsed.data;
-  const [{ path, message }] = parsed.error.issues;
-  throw new ServiceError('INVALID_REQUEST', `${path.join('.') || 'the body'}: ${message}`);
 }
