@@ -45,7 +45,6 @@ export async function checkWeights(
       if (bad !== undefined)
         throw new LoadError(`${base}: weight "${tensor.name}" holds ${bad}; weights must be finite`);
     }
-    handles.delete(file);
     const names = [...handles.keys()].filter(name => name !== file).sort();
     return { parameters, externalData: await Promise.all(names.map(digestFile)) };
   } finally {
