@@ -186,7 +186,8 @@ test('--print-config prints every setting in force, and reads back as the same',
     lines.map(([name]) => name),
     Object.values(SETTINGS).map(setting => setting.env),
   );
-  const { POLYHEAD_API_KEYS, ...env } = Object.fromEntries(lines);
+  const { POLYHEAD_API_KEYS, POLYHEAD_STATE_KEY, ...env } = Object.fromEntries(lines);
   assert.equal(POLYHEAD_API_KEYS, '(0 set, not shown)');
+  assert.equal(POLYHEAD_STATE_KEY, '(0 set, not shown)');
   assert.deepEqual(configOf(env), configOf({ POLYHEAD_WORKERS: '3', PORT: '0' }));
 });

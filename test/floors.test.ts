@@ -66,6 +66,8 @@ test('the rules find what breaks them', () => {
     ['model/a.ts', "import type { x } from '../runtime/runner.ts';", ['imports upward: runtime/runner.ts']],
     ['model/a.ts', "export * from '../service/golden.ts';", ['imports upward: service/golden.ts']],
     ['model/a.ts', "await import('../app.ts');", ['imports upward: app.ts']],
+    ['http/a.ts', "import { x } from '../cli/check.ts';", ['imports upward: cli/check.ts']],
+    ['cli/a.ts', "import { x } from '../main.ts';", []],
     ['core/a.ts', "import {\n  x,\n} from '../model/graph.ts';", ['imports upward: model/graph.ts']],
     ['http/rest/a.ts', "import { x } from '../oip/b.ts';", ['imports http/oip/b.ts']],
     ['http/oip/a.ts', "import { x } from '../rest/b.ts';", ['imports http/rest/b.ts']],

@@ -45,9 +45,9 @@ async function run(args: readonly string[]): Promise<void> {
   const graph = await readGraphFile(file);
   const config = readSettings();
   const beside = await manifestBeside(file);
-  const provider = beside?.manifest.executionProvider ?? config.executionProvider;
+  const provider = beside?.executionProvider ?? config.executionProvider;
   const certified = await withSession(file, config, provider, async (run): Promise<Certified> => {
-    const manifest = beside?.manifest ?? (await inferManifest(graph, run));
+    const manifest = beside ?? (await inferManifest(graph, run));
     const signature = bindSignature(manifest, graph);
     const limits = {
       batchSize: Math.min(config.batchSize, manifest.limits.batchSize ?? config.batchSize),
@@ -56,7 +56,7 @@ async function run(args: readonly string[]): Promise<void> {
     await warmUp(signature, { batchSize: 1, paddedSteps: 8 }, signature.heads.map(headDecoder), run);
     const { sequences, golden } = await goldenBeside(file, signature, graph, run);
     const certificate = await certify(signature, sequences, limits, run);
-    return { file, graph, signature, manifest: originOf(file, beside?.meantFor), golden, certificate };
+    return { file, graph, signature, manifest: originOf(file, beside?.graph.file), golden, certificate };
   });
   if (!values.json) {
     console.log(certificateText(certified).join('\n'));

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config.ts';
-import { LoadError } from '../core/errors.ts';
+import { LoadError, messageOf } from '../core/errors.ts';
 import { type Graph, readGraph } from '../model/graph.ts';
 import { type Manifest, readManifest } from '../model/manifest.ts';
-import type { ProviderChoice, SessionFacts } from '../runtime/messages.ts';
+import type { ProviderChoice } from '../runtime/messages.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
 import type { RunFeeds } from '../service/golden.ts';
 
@@ -31,13 +31,19 @@ export async function withSession<T>(
   file: string,
   config: Config,
   provider: ProviderChoice,
-  action: (run: RunFeeds, facts: SessionFacts) => Promise<T>,
+  action: (run: RunFeeds) => Promise<T>,
 ): Promise<T> {
   const session = { graphFile: path.resolve(file), provider, intraOpThreads: config.intraOpThreads };
   return named(file, async () => {
     const pool = await WorkerPool.open({ session, size: 1 });
+    const run: RunFeeds = async (feeds, fetches) => {
+      const { outputs } = await pool.run(feeds, fetches).catch(error => {
+        throw new LoadError(messageOf(error).split('\n')[0]); // the runtime's own sentence
+      });
+      return outputs;
+    };
     try {
-      return await action(async (feeds, fetches) => (await pool.run(feeds, fetches)).outputs, pool.facts);
+      return await action(run);
     } finally {
       await pool.close();
     }
@@ -45,14 +51,10 @@ export async function withSession<T>(
 }
 
 /**
- * The manifest beside the graph file, if there is one. If it was written for a graph of another name, its meaning is
- * taken over and its digests are not. @throws {LoadError}
+ * The manifest beside the graph file, if there is one; it may have been written for a graph of another name. Digests
+ * are for `polyhead check` to compare. @throws {LoadError}
  */
-export async function manifestBeside(file: string): Promise<{ manifest: Manifest; meantFor: string } | undefined> {
+export async function manifestBeside(file: string): Promise<Manifest | undefined> {
   const manifestFile = path.join(path.dirname(file), 'manifest.json');
-  if (!existsSync(manifestFile)) return undefined;
-  const manifest = await named(manifestFile, () => readManifest(manifestFile));
-  const meantFor = manifest.graph.file;
-  const base = path.basename(file);
-  return meantFor === base ? { manifest, meantFor } : { manifest: { ...manifest, graph: { file: base } }, meantFor };
+  return existsSync(manifestFile) ? named(manifestFile, () => readManifest(manifestFile)) : undefined;
 }

@@ -9,6 +9,11 @@ export const FLOAT16_MAX = 65504;
 /** The bits of the nearest half-precision value, ties to even; beyond its range, infinity. */
 export function toFloat16(value: number): number {
   float[0] = value;
+  const excess = Math.abs(float[0]) - Math.abs(value);
+  if (excess !== 0 && Number.isFinite(value)) {
+    if (excess > 0) bits[0]--;
+    bits[0] |= 1; // what float32 cannot hold still tells a tie from more than a tie
+  }
   const sign = (bits[0] >>> 16) & 0x8000;
   const exponent = (bits[0] >>> 23) & 0xff;
   const fraction = bits[0] & 0x7fffff;

@@ -40,16 +40,19 @@ export function installErrors(app: FastifyInstance): void {
     for (const name of [method].flat()) routes.push({ method: name, pattern });
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(request, reply, translate(error)));
-  app.setNotFoundHandler((request, reply) => {
+  const missing = (request: FastifyRequest, reply: FastifyReply): ServiceError => {
     const [path] = request.url.split('?');
     const allowed = routes.filter(route => route.pattern.test(path)).map(route => route.method);
-    if (allowed.length === 0) {
-      return sendError(request, reply, new ServiceError('NOT_FOUND', 'there is nothing at this path'));
-    }
+    if (allowed.length === 0) return new ServiceError('NOT_FOUND', 'there is nothing at this path');
     const allow = [...new Set(allowed)].join(', ');
     reply.header('allow', allow);
-    return sendError(request, reply, new ServiceError('METHOD_NOT_ALLOWED', `this path takes ${allow}`));
+    return new ServiceError('METHOD_NOT_ALLOWED', `this path takes ${allow}`);
+  };
+  // Before the body is read: what is wrong with it does not matter where there is nothing to send it to.
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    done(request.is404 ? missing(request, reply) : null);
   });
+  app.setNotFoundHandler((request, reply) => sendError(request, reply, missing(request, reply)));
 }
 
 /** What Fastify, its plugins or a bug threw, as an error of the closed list. */

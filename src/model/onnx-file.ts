@@ -84,6 +84,7 @@ async function prune(reader: Reader, end: number, message: string): Promise<Buff
     const tag = await reader.varint();
     const field = Math.floor(tag / 8);
     const wire = tag % 8;
+    if (field === 0) throw new Error('there is no field 0');
     if (wire !== LENGTH_DELIMITED) {
       kept.push(varint(tag), await scalar(reader, wire));
       continue;

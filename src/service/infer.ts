@@ -21,6 +21,8 @@ export interface InferRequest {
   readonly outputs?: readonly string[];
   readonly timeoutMs: number;
   readonly priority?: number;
+  /** Most rows of one request. */
+  readonly maxRows?: number;
   /** For a request of one row: begin from this state, or from none, and give the state after it. */
   readonly stream?: { readonly state: Uint8Array | undefined };
 }
@@ -46,6 +48,8 @@ export function infer(model: LoadedModel, request: InferRequest): Call<Inference
   const { signature } = model;
   const names = outputNames(model, request.outputs);
   const rows = checkTensors(model, request.tensors);
+  const { maxRows = rows } = request;
+  if (rows > maxRows) throw new ServiceError('INVALID_REQUEST', `a request has at most ${maxRows} rows, not ${rows}`);
   model.batcher.checkRoom(rows);
   const { stream } = request;
   if (stream && rows !== 1)

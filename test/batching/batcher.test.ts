@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import type { BatchReport } from '../../src/batching/batcher.ts';
 import { sequenceBytes } from '../../src/model/sequence.ts';
 import { codeOf, finish, gone, sizes, start, turn } from '../support/batcher.ts';
-import { numbered, valuesOf } from '../support/numbered.ts';
+import type { FakeRun } from '../support/fake-runner.ts';
+import { echo, numbered, numbersOf, sequenceOf, valuesOf } from '../support/numbered.ts';
 
 test('what arrives in one turn rides together, and every caller gets its own rows in its own order', async () => {
   const reports: BatchReport[] = [];
@@ -110,20 +111,18 @@ test('no batch exceeds its limits, and an idle worker never leaves an entry wait
   assert.deepEqual(sizes(runner), [1, 1, 1, 1], 'a single sequence that nothing fits beside is a full batch');
 });
 
-test('a failed run fails its callers with the same words for all, and the log learns the cause', async () => {
+test('a run of one that fails fails its caller, and the log learns the cause', async () => {
   const causes: unknown[] = [];
   const { runner, batcher } = start({ onFailure: cause => causes.push(cause) });
-  const submissions = [numbered(3), numbered(3, 3)].map(sequences => batcher.submit(sequences));
+  const submission = batcher.submit(numbered(3));
   await turn();
   const cause = new Error('a build path');
   runner.finish(0, cause);
-  for (const { rows } of submissions) {
-    await assert.rejects(rows, {
-      code: 'INFERENCE_FAILED',
-      message: 'the model could not be run on this batch',
-      cause,
-    });
-  }
+  await assert.rejects(submission.rows, {
+    code: 'INFERENCE_FAILED',
+    message: 'the model could not be run on this batch',
+    cause,
+  });
   assert.deepEqual(causes, [cause]);
   const next = batcher.submit(numbered(9));
   await turn();
@@ -131,17 +130,55 @@ test('a failed run fails its callers with the same words for all, and the log le
   assert.deepEqual(valuesOf(await next.rows), [9]);
 });
 
+test('a run of several that fails is run again one by one, and only the guilty fails', async () => {
+  const causes: unknown[] = [];
+  const { runner, batcher } = start({ onFailure: cause => causes.push(cause) });
+  const cause = new Error('id 7 is out of range');
+  const poisoned = (run: FakeRun) => numbersOf(run.feeds).includes(7);
+  batcher.submit(numbered(30)); // keeps the worker busy, so that the others wait for each other
+  await turn();
+  const innocent = [[1, 2], [3]].map(values => batcher.submit(values.map(value => sequenceOf(3, value))));
+  const guilty = batcher.submit([sequenceOf(3, 7)]);
+  runner.autoplay(run => (poisoned(run) ? { error: cause } : { outputs: echo(run.feeds) }));
+  finish(runner);
+  const ends = await Promise.all([...innocent, guilty].map(codeOf));
+  assert.deepEqual(ends, ['rows', 'rows', 'INFERENCE_FAILED']);
+  assert.deepEqual(valuesOf(await innocent[0].rows), [1, 2]);
+  assert.deepEqual(valuesOf(await innocent[1].rows), [3]);
+  await assert.rejects(guilty.rows, { message: 'the model could not be run on this batch', cause });
+  assert.deepEqual(causes, [cause], 'the log hears of the guilty alone');
+  assert.deepEqual(sizes(runner), [1, 4, 1, 1, 1, 1]);
+  await batcher.drain();
+});
+
+test('if every row of a failed run fails by itself too, every caller is told in the same words', async () => {
+  const causes: unknown[] = [];
+  const { runner, batcher } = start({ onFailure: cause => causes.push(cause) });
+  const cause = new Error('a build path');
+  runner.autoplay(() => ({ error: cause }));
+  const submissions = [numbered(3), numbered(3, 3)].map(sequences => batcher.submit(sequences));
+  for (const { rows } of submissions) {
+    await assert.rejects(rows, {
+      code: 'INFERENCE_FAILED',
+      message: 'the model could not be run on this batch',
+      cause,
+    });
+  }
+  await batcher.drain();
+  assert.ok(causes.length >= 2 && causes.every(heard => heard === cause));
+});
+
 test('an output without a row for every sequence is a failed run', async () => {
   const causes: unknown[] = [];
   const { runner, batcher } = start({ onFailure: cause => causes.push(cause) });
+  runner.autoplay(() => ({ outputs: { y: { dtype: 'float32', dims: [3], data: new Float32Array(3) } } }));
   const submission = batcher.submit(numbered(3, 4));
-  await turn();
-  runner.finish(0, { y: { dtype: 'float32', dims: [3], data: new Float32Array(3) } });
   await assert.rejects(submission.rows, {
     code: 'INFERENCE_FAILED',
     message: 'the model did not answer every sequence',
   });
-  assert.equal((causes[0] as Error).message, 'output "y" has shape [3] for 2 sequences');
+  assert.equal((causes[0] as Error).message, 'output "y" has shape [3] for 1 sequences');
+  assert.equal(sizes(runner)[0], 2, 'it was a run of two that failed first');
   await batcher.drain();
 });
 

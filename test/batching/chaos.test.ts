@@ -29,6 +29,10 @@ class Chaos {
   readonly cancelled = new Set<number>();
   /** Sequences that a worker has begun to run: they may not be given out again. */
   readonly begun = new Set<number>();
+  /** Sequences of failed runs of several: they are run again, each alone. */
+  readonly apart = new Set<number>();
+  /** What a run that broke a rule was like: an error thrown there would only look like a failed run. */
+  readonly broken: unknown[] = [];
 
   constructor(seed: number) {
     const random = randomNumbers(seed);
@@ -38,7 +42,13 @@ class Chaos {
     this.capacity = { sequences: between(random, 6, 40), bytes: 4 * between(random, 60, 600) };
     this.runner = new FakeRunner(between(random, 1, 3));
     const { rules, capacity, runner } = this;
-    runner.onRun = run => this.#checkRun(run);
+    runner.onRun = run => {
+      try {
+        this.#checkRun(run);
+      } catch (error) {
+        this.broken.push(error);
+      }
+    };
     this.batcher = new Batcher({ signature: SIGNATURE, runner, rules, capacity });
   }
 
@@ -77,8 +87,13 @@ class Chaos {
 
   /** A running batch ends well, with an error, with the wrong rows, or with its worker. */
   end(run: FakeRun): void {
-    for (const id of numbersOf(run.feeds)) this.begun.add(id);
+    const ids = numbersOf(run.feeds);
     const dice = this.random();
+    const again = dice >= 0.75 && dice < 0.88 && ids.length > 1;
+    for (const id of ids) {
+      if (again) this.apart.add(id);
+      else this.begun.add(id);
+    }
     if (dice < 0.75) this.runner.finish(run.worker, echo(run.feeds));
     else if (dice < 0.82) this.runner.finish(run.worker, new Error('no'));
     else if (dice < 0.88)
@@ -111,17 +126,19 @@ class Chaos {
     assert.ok(size <= (mixing === 'alone' ? 1 : batchSize));
     assert.ok(size === 1 || size * longest <= paddedSteps);
     if (mixing !== 'classes') assert.equal(new Set(lengths).size, 1);
+    if (ids.some(id => this.apart.has(id))) assert.equal(size, 1, 'what failed together is run apart');
     for (const id of ids) {
       assert.ok(!this.begun.has(id), `sequence ${id} is run twice`);
       assert.ok(!this.cancelled.has(id), `sequence ${id} is run though its caller is gone`);
     }
-    const full = size === (mixing === 'alone' ? 1 : batchSize) || longest * (size + 1) > paddedSteps;
+    const rows = mixing === 'alone' || this.apart.has(ids[0]) ? 1 : batchSize;
+    const full = size === rows || longest * (size + 1) > paddedSteps;
     if (ahead) assert.ok(full, 'a batch that is not full was handed ahead');
   }
 }
 
 test('random arrivals, cancellations, failures and crashes', async () => {
-  const totals = { answered: 0, INFERENCE_FAILED: 0, CALLER_GONE: 0, ahead: 0 };
+  const totals = { answered: 0, INFERENCE_FAILED: 0, CALLER_GONE: 0, ahead: 0, apart: 0 };
   for (let seed = 1; seed <= 60; seed++) {
     const chaos = new Chaos(seed);
     const { random, runner, batcher } = chaos;
@@ -140,12 +157,14 @@ test('random arrivals, cancellations, failures and crashes', async () => {
       await chaos.settle();
     }
     await drained;
+    assert.deepEqual(chaos.broken, []);
     assert.equal(batcher.pending, 0);
     for (const { end } of chaos.callers) {
       const kind = end instanceof ServiceError ? end.code : 'answered';
       assert.ok(kind in totals, kind);
       totals[kind as keyof typeof totals]++;
     }
+    totals.apart += chaos.apart.size;
     totals.ahead += runner.given.filter(run => run.ahead).length;
   }
   for (const [what, count] of Object.entries(totals)) assert.ok(count > 100, `${what}: ${count}`);

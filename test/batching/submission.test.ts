@@ -6,8 +6,9 @@ import { ServiceError } from '../../src/core/errors.ts';
 import type { Row } from '../../src/model/collate.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
 import { between } from '../support/models.ts';
+import { sequenceOf } from '../support/numbered.ts';
 
-const row = (index: number): Row => ({ outputs: {}, index, batchSize: 1, length: 1 });
+const row = (index: number): Row => ({ outputs: {}, index, batchSize: 1, sequence: sequenceOf(1, 0) });
 const ride = (queueMs: number, runMs: number, batchSize: number) => ({ queueMs, runMs, batchSize });
 const gone = new ServiceError('CALLER_GONE', 'the caller closed the connection');
 const late = new ServiceError('DEADLINE_EXCEEDED', 'no answer within 1 ms');

@@ -28,7 +28,7 @@ const UNKNOWN = [
   '/v1',
   '/v1/models/lstm/explain',
   '/v1//models',
-  '/v2/health/ready',
+  '/v3/health/ready',
   '/LIVEZ',
   '/.env',
   '//livez',

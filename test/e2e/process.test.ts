@@ -100,7 +100,8 @@ describe('what it cannot start with', () => {
 
   it('broken models: every one is named on a line of its own with the reason', async () => {
     const text = await refused({ args: ['--model-repository', BROKEN] });
-    const models = readdirSync(BROKEN, { withFileTypes: true }).filter(entry => entry.isDirectory());
+    const folders = readdirSync(BROKEN, { withFileTypes: true }).filter(entry => entry.isDirectory());
+    const models = folders.filter(({ name }) => name !== 'no-manifest'); // that one is served
     assert.ok(models.length >= 10);
     for (const { name } of models) assert.match(text, new RegExp(`^  ${name}(/1)?: .{10,}$`, 'm'));
   });

@@ -98,7 +98,7 @@ describe('shutdown', () => {
 
   it('SIGTERM while models load ends it with 0 before it listens', async t => {
     const child = spawn(process.execPath, [`${ROOT}dist/src/main.js`, '--port', '0'], {
-      env: { PATH: process.env.PATH, POLYHEAD_MODEL_REPOSITORY: FIXTURES },
+      env: { PATH: process.env.PATH, POLYHEAD_MODEL_REPOSITORY: FIXTURES, POLYHEAD_CERTIFICATE_CACHE: 'false' },
     });
     t.after(() => child.kill('SIGKILL'));
     let log = '';

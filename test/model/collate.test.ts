@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/core/errors.ts';
 import { type DType, elementCount, type TensorData, type Tensors } from '../../src/core/tensor.ts';
+import { bindSignature } from '../../src/model/bind.ts';
 import { collate, type Row, split } from '../../src/model/collate.ts';
 import type { Part, Sequence } from '../../src/model/sequence.ts';
-import { bindSignature, type Signature } from '../../src/model/signature.ts';
+import type { Signature } from '../../src/model/signature.ts';
 import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
 import { between, graphOf, HEAD_OUTPUTS, info, manifestOf, pick } from '../support/models.ts';
 
@@ -22,8 +23,11 @@ const PADDING: readonly { what: 'lengths' | 'mask'; dtype: DType }[] = [
   ...(['bool', 'int32', 'int64', 'float32', 'float64'] as const).map(dtype => ({ what: 'mask' as const, dtype })),
 ];
 
-/** A signature of one input for each of `choices`. */
-function signatureOf(choices: readonly [(typeof KINDS)[number], (typeof PADDING)[number]][]): Signature {
+/** A signature of one input for each of `choices`; the symbols of the time axes say which are tied. */
+function signatureOf(
+  choices: readonly [(typeof KINDS)[number], (typeof PADDING)[number]][],
+  symbols: readonly string[],
+): Signature {
   const inputs = choices.map(([{ kind, extra }, { what }], i) => ({
     name: `in${i}`,
     tensor: `x${i}`,
@@ -33,16 +37,26 @@ function signatureOf(choices: readonly [(typeof KINDS)[number], (typeof PADDING)
     ...extra,
   }));
   const tensors = choices.flatMap(([{ kind, dtype }, padding], i) => [
-    info(`x${i}`, dtype, kind === 'numeric' ? ['n', 't', null] : ['n', 't']),
-    info(`${padding.what}${i}`, padding.dtype, padding.what === 'mask' ? ['n', 't'] : ['n']),
+    info(`x${i}`, dtype, kind === 'numeric' ? ['n', symbols[i], null] : ['n', symbols[i]]),
+    info(`${padding.what}${i}`, padding.dtype, padding.what === 'mask' ? ['n', symbols[i]] : ['n']),
   ]);
   return bindSignature(manifestOf({ inputs }), graphOf(tensors, HEAD_OUTPUTS));
 }
 
 /** A random sequence whose inputs have lengths of their own. */
 function raggedSequence(signature: Signature, random: () => number): Sequence {
-  const parts = signature.inputs.map((_, i) => randomSequence(signature, between(random, 1, 40), random).parts[i]);
-  return { parts, length: parts[0].length, longest: Math.max(...parts.map(part => part.length)) };
+  const parts: (Part | undefined)[] = signature.feeds.map(() => undefined);
+  for (const { feed } of signature.inputs) {
+    parts[feed] = randomSequence(signature, between(random, 1, 40), random).parts[feed];
+  }
+  const longest = Math.max(...parts.map(part => part?.length ?? 0));
+  return { parts, length: partOf(parts, signature.inputs[0].feed).length, longest, company: '' };
+}
+
+function partOf(parts: Sequence['parts'], feed: number): Part {
+  const part = parts[feed];
+  assert.ok(part);
+  return part;
 }
 
 /** The values of a row of an output, padding included, as plain numbers or strings. */
@@ -64,30 +78,25 @@ test('split(collate(x)) is x for random ragged batches, whatever the inputs and 
     choices.push(Array.from({ length: between(random, 2, 4) }, () => [pick(random, KINDS), pick(random, PADDING)]));
   }
   for (const choice of choices) {
-    const signature = signatureOf(choice);
+    const symbols = choice.map((_, i) => pick(random, ['t', `t${i}`]));
+    const signature = signatureOf(choice, symbols);
     const sequences = Array.from({ length: between(random, 1, 12) }, () => raggedSequence(signature, random));
     const feeds = collate(signature, sequences);
-    const rows = split(feeds, sequences);
+    const rows = split(signature, feeds, sequences);
     assert.equal(rows.length, sequences.length);
     rows.forEach((row, b) => {
       const sequence = sequences[b];
-      assert.deepEqual([row.index, row.batchSize, row.length], [b, sequences.length, sequence.length]);
-      for (const [k, { width }] of signature.inputs.entries())
-        checkPart(row, sequences, b, k, width, choice[k][1].what);
+      assert.deepEqual([row.index, row.batchSize, row.sequence], [b, sequences.length, sequence]);
+      signature.inputs.forEach(({ width, feed }, k) => {
+        const tied = signature.inputs.filter((_, i) => symbols[i] === symbols[k]).map(input => input.feed);
+        const longest = Math.max(...sequences.flatMap(({ parts }) => tied.map(f => partOf(parts, f).length)));
+        checkPart(row, partOf(sequence.parts, feed), k, width, longest, choice[k][1].what);
+      });
     });
   }
 });
 
-function checkPart(
-  row: Row,
-  sequences: Sequence[],
-  b: number,
-  k: number,
-  width: number,
-  told: 'lengths' | 'mask',
-): void {
-  const part = sequences[b].parts[k];
-  const longest = Math.max(...sequences.map(sequence => sequence.parts[k].length));
+function checkPart(row: Row, part: Part, k: number, width: number, longest: number, told: 'lengths' | 'mask'): void {
   const values = valuesOf(row, `x${k}`);
   assert.equal(values.length, longest * width);
   assert.deepEqual(values.slice(0, part.length * width), plain(part.data));
@@ -105,7 +114,7 @@ test('every feed has the type and the shape that the graph declares', () => {
   const random = randomNumbers(2);
   for (const kind of KINDS) {
     for (const padding of PADDING) {
-      const signature = signatureOf([[kind, padding]]);
+      const signature = signatureOf([[kind, padding]], ['t']);
       const sequences = [3, 7, 5].map(length => randomSequence(signature, length, random));
       const feeds = collate(signature, sequences);
       const width = signature.inputs[0].width;
@@ -121,7 +130,8 @@ test('every feed has the type and the shape that the graph declares', () => {
 test('an input whose graph is told nothing of padding gets its values alone', () => {
   const inputs = [{ name: 'x', tensor: 'x', kind: 'numeric', features: [{ name: 'u' }] }];
   const signature = bindSignature(manifestOf({ inputs }), graphOf([info('x', 'float32', ['n', 't', 1])], HEAD_OUTPUTS));
-  const sequence = { parts: [{ length: 2, data: Float32Array.of(1, 2) }], length: 2, longest: 2 };
+  const part = { length: 2, dims: [2, 1], data: Float32Array.of(1, 2) };
+  const sequence = { parts: [part], length: 2, longest: 2, company: '' };
   assert.deepEqual(collate(signature, [sequence, sequence]), {
     x: { dtype: 'float32', dims: [2, 2, 1], data: Float32Array.of(1, 2, 1, 2) },
   });
@@ -166,7 +176,14 @@ test('state starts at zero, with one row for every sequence along its own batch 
 });
 
 test('outputs without one row for every sequence are refused, and only the log learns which', () => {
-  const sequences = [1, 2, 3].map(length => ({ parts: [], length, longest: length }));
+  const inputs = [{ name: 'x', tensor: 'x', kind: 'numeric', features: [{ name: 'u' }] }];
+  const heads = ['good', 'bad'].map(name => ({ name, tensor: name, kind: 'tensor' }));
+  const graph = graphOf(
+    [info('x', 'float32', ['n', 't', 1])],
+    ['good', 'bad'].map(name => info(name, 'float32', [])),
+  );
+  const signature = bindSignature(manifestOf({ inputs, heads }), graph);
+  const sequences = [1, 2, 3].map(length => ({ parts: [], length, longest: length, company: '' }));
   const good = { dtype: 'float32', dims: [3, 2], data: new Float32Array(6) } as const;
   const wrong: Tensors[] = [
     { good, bad: { dtype: 'float32', dims: [2, 2], data: new Float32Array(4) } },
@@ -174,10 +191,10 @@ test('outputs without one row for every sequence are refused, and only the log l
     { bad: { dtype: 'float32', dims: [], data: new Float32Array(1) } },
     { bad: { dtype: 'float32', dims: [1, 3], data: new Float32Array(3) } },
   ];
-  assert.equal(split({ good }, sequences).length, 3);
+  assert.equal(split(signature, { good }, sequences).length, 3);
   for (const outputs of wrong) {
     assert.throws(
-      () => split(outputs, sequences),
+      () => split(signature, outputs, sequences),
       (error: unknown) => {
         assert.ok(error instanceof ServiceError && error.code === 'INFERENCE_FAILED');
         assert.equal(error.message, 'the model did not answer every sequence');

@@ -26,10 +26,10 @@ function read(content: unknown): ReturnType<typeof readManifest> {
 
 test('what a manifest may leave out is filled in', async () => {
   const manifest = await read({ ...LEAST, heads: [HEAD, { ...LABELLED, name: 'l' }] });
-  assert.deepEqual(manifest.inputs[0].time, { minimum: 1, maximum: 4096 });
+  assert.deepEqual(manifest.inputs, [{ ...INPUT, batchAxis: 0, timeAxis: 1, time: { minimum: 1, maximum: 4096 } }]);
   assert.deepEqual(manifest.heads, [
-    { ...HEAD, per: 'sequence' },
-    { ...LABELLED, name: 'l', per: 'sequence', activation: 'none' },
+    { ...HEAD, per: 'sequence', batchAxis: 0, timeAxis: 1, scale: 1, offset: 0 },
+    { ...LABELLED, name: 'l', per: 'sequence', batchAxis: 0, timeAxis: 1, activation: 'none' },
   ]);
   assert.deepEqual([manifest.state, manifest.limits, manifest.graph.sha256], [[], {}, undefined]);
   const binary = await read(head({ ...LABELLED, kind: 'binary' }));
@@ -63,7 +63,10 @@ const MISTAKES: [unknown, RegExp][] = [
   [{ ...LEAST, executionProvider: 'tpu' }, /^manifest\.json: executionProvider: .*"auto"\|"cpu"\|"cuda"$/],
   [input({ name: '__proto__' }), /^manifest\.json: inputs\.0\.name: the name __proto__ is not allowed$/],
   [input({ tensor: '' }), /^manifest\.json: inputs\.0\.tensor: .*>=1 characters$/],
-  [input({ kind: 'image' }), /^manifest\.json: inputs\.0\.kind: .*'numeric' \| 'index' \| 'token'$/],
+  [
+    input({ kind: 'image' }),
+    /^manifest\.json: inputs\.0\.kind: .*'numeric' \| 'index' \| 'token' \| 'tensor' \| 'side'$/,
+  ],
   [input({ features: [] }), /^manifest\.json: inputs\.0\.features: .*$/],
   [
     input({ features: [{ name: 'u' }, { name: 'u' }] }),
@@ -85,7 +88,7 @@ const MISTAKES: [unknown, RegExp][] = [
   ],
   [
     head({ ...HEAD, kind: 'rank' }),
-    /^manifest\.json: heads\.0\.kind: .*'binary' \| 'multiclass' \| 'multilabel' \| 'regression'$/,
+    /^manifest\.json: heads\.0\.kind: .*'binary' \| 'multiclass' \| 'multilabel' \| 'ordinal' \| 'regression' \| 'tensor'$/,
   ],
   [head({ ...HEAD, per: 'day' }), /^manifest\.json: heads\.0\.per: .*"sequence"\|"step"$/],
   [head({ ...HEAD, threshold: 0.5 }), /^manifest\.json: heads\.0: Unrecognized key: "threshold"$/],
@@ -116,7 +119,7 @@ test('the broken manifest among the fixtures', async () => {
   assert.equal(
     await refusalOf(readManifest(`${ROOT}test/fixtures/broken/bad-manifest/1/manifest.json`)),
     `manifest.json: inputs.0: Unrecognized key: "normalise"; heads.0.kind: Invalid discriminator value. ` +
-      `Expected 'binary' | 'multiclass' | 'multilabel' | 'regression'`,
+      `Expected 'binary' | 'multiclass' | 'multilabel' | 'ordinal' | 'regression' | 'tensor'`,
   );
 });
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/core/errors.ts';
-import { FLOAT32_MAX, type SequenceParser, sequenceParser } from '../../src/model/sequence.ts';
+import { FLOAT32_MAX } from '../../src/model/faults.ts';
+import { type Part, type SequenceParser, sequenceParser } from '../../src/model/sequence.ts';
 import type { Signature } from '../../src/model/signature.ts';
 import { EIGHT, FIXED, IDS, NAMED, RULED, SEVERAL, THREE, WORDS } from '../support/signatures.ts';
 
@@ -170,7 +171,7 @@ test('every fixed place of a long sequence is checked, the first fault is the on
 test('the limits of float32 are compared as doubles', () => {
   const [above, below] = [FLOAT32_MAX * (1 + 2 ** -52), -FLOAT32_MAX * (1 + 2 ** -52)];
   const parse = sequenceParser(FIXED);
-  const { data } = parse([[FLOAT32_MAX], [-FLOAT32_MAX], [1e-50]], []).parts[0];
+  const { data } = parse([[FLOAT32_MAX], [-FLOAT32_MAX], [1e-50]], []).parts[0] as Part;
   assert.deepEqual([...data], [FLOAT32_MAX, -FLOAT32_MAX, 0]);
   for (const beyond of [above, below]) refusalOf(parse, [[beyond], [1], [1]]);
 });

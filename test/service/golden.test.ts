@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import type { Tensors } from '../../src/core/tensor.ts';
 import { checkGolden, type Golden, largestDifference, type RunFeeds, readGolden } from '../../src/service/golden.ts';
-import { openFixture } from '../support/models.ts';
+import { graphOf, HEAD_OUTPUTS, openFixture } from '../support/models.ts';
 import { echo, numbersOf, SIGNATURE } from '../support/numbered.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { TemporaryRepository } from '../support/repository.ts';
@@ -12,12 +12,16 @@ import { TemporaryRepository } from '../support/repository.ts';
 const folder = new TemporaryRepository();
 after(() => folder.remove());
 
+const GRAPH = graphOf(
+  SIGNATURE.feeds.map(feed => feed.tensor),
+  HEAD_OUTPUTS,
+);
 const CASE = { sequence: [[3], [3]], outputs: { y: [3] } };
 const LEAST = { formatVersion: 1, producer: 'by hand', tolerance: 1e-5, cases: [CASE] };
 
 function read(content: unknown): Promise<Golden | undefined> {
   writeFileSync(folder.at('golden.json'), typeof content === 'string' ? content : JSON.stringify(content));
-  return readGolden(folder.root, SIGNATURE);
+  return readGolden(folder.root, SIGNATURE, GRAPH);
 }
 
 const goldenOf = async (content: unknown) => (await read(content)) as Golden;
@@ -30,14 +34,14 @@ const answering = (answer: (feeds: Tensors) => number[]): RunFeeds => {
 
 test('a model without golden answers has none', async () => {
   rmSync(folder.at('golden.json'), { force: true });
-  assert.equal(await readGolden(folder.root, SIGNATURE), undefined);
+  assert.equal(await readGolden(folder.root, SIGNATURE, GRAPH), undefined);
 });
 
 test('the cases are read as a caller would send them', async () => {
   const golden = await goldenOf({ ...LEAST, cases: [CASE, { ...CASE, sequence: [{ u: 0.5 }] }] });
   assert.equal(golden.producer, 'by hand');
   assert.deepEqual(
-    golden.cases.map(({ sequence }) => [...(sequence.parts[0].data as Float32Array)]),
+    golden.cases.map(({ sequence }) => Array.from((sequence?.parts[0]?.data ?? []) as Float32Array)),
     [[3, 3], [0.5]],
   );
 });
@@ -82,7 +86,7 @@ test('right answers pass, with the largest difference among them', async () => {
   const cases = [3, 7].map(n => ({ sequence: [[n]], outputs: { y: [n] } }));
   const golden = await goldenOf({ ...LEAST, cases });
   const fetched: string[][] = [];
-  const check = await checkGolden(golden, SIGNATURE, async (feeds, fetches) => {
+  const check = await checkGolden(golden, async (feeds, fetches) => {
     fetched.push([...fetches]);
     return echo(feeds);
   });
@@ -90,7 +94,6 @@ test('right answers pass, with the largest difference among them', async () => {
   assert.deepEqual(fetched, [['y'], ['y']]);
   const off = await checkGolden(
     golden,
-    SIGNATURE,
     answering(feeds => numbersOf(feeds).map(n => n + n * 2 ** -20)),
   );
   assert.equal(off.worstDifference, 2 ** -20);
@@ -101,13 +104,12 @@ test('a wrong answer is refused with its figure, at the first case that has one'
   const golden = await goldenOf({ ...LEAST, cases });
   const shifted = answering(feeds => numbersOf(feeds).map(n => (n < 5 ? n : n + 0.5)));
   assert.equal(
-    await refusalOf(checkGolden(golden, SIGNATURE, shifted)),
+    await refusalOf(checkGolden(golden, shifted)),
     'golden.json case 1: output "y" is off by 7.14e-2, tolerance 0.00001',
   );
   const nan = await refusalOf(
     checkGolden(
       golden,
-      SIGNATURE,
       answering(() => [Number.NaN]),
     ),
   );
@@ -115,19 +117,18 @@ test('a wrong answer is refused with its figure, at the first case that has one'
   const long = await refusalOf(
     checkGolden(
       golden,
-      SIGNATURE,
       answering(() => [3, 3]),
     ),
   );
   assert.equal(long, 'golden.json case 0: output "y" has 2 values, expected 1');
-  const failing = checkGolden(golden, SIGNATURE, () => Promise.reject(new Error('no output "y"\nat a build path')));
+  const failing = checkGolden(golden, () => Promise.reject(new Error('no output "y"\nat a build path')));
   assert.equal(await refusalOf(failing), 'golden.json case 0: the run failed (no output "y")');
 });
 
 test('every golden of the good fixtures and of the weather model is read', async () => {
   for (const fixture of ['models/weather/1', 'test/fixtures/models/two-inputs/1', 'test/fixtures/models/tokens/1']) {
-    const { signature, folder: version } = await openFixture(fixture);
-    const golden = await readGolden(version, signature);
+    const { signature, graph, folder: version } = await openFixture(fixture);
+    const golden = await readGolden(version, signature, graph);
     assert.ok(golden && golden.cases.length >= 4, fixture);
     assert.match(golden.producer, /^torch /);
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Part } from '../../src/model/sequence.ts';
 import { sequenceParser } from '../../src/model/sequence.ts';
+import { isRowInput } from '../../src/model/signature.ts';
 import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
 import { numericSignature, openFixture } from '../support/models.ts';
 
@@ -36,9 +37,11 @@ test('a caller could send every random sequence', async () => {
     const parse = sequenceParser(signature);
     for (const length of [1, 2, 7, 30, 64, 5000]) {
       const sequence = randomSequence(signature, length, random);
-      const parts = signature.inputs.map((input, i) => {
-        assert.equal(sequence.parts[i].length, Math.min(length, input.spec.time.maximum));
-        return jsonOf(sequence.parts[i], input.width, input.spec.kind === 'numeric');
+      const parts = signature.inputs.map(input => {
+        const part = sequence.parts[input.feed];
+        assert.ok(part && isRowInput(input.spec));
+        assert.equal(part.length, Math.min(length, input.spec.time.maximum));
+        return jsonOf(part, input.width, input.spec.kind === 'numeric');
       });
       const named = Object.fromEntries(signature.inputs.map((input, i) => [input.spec.name, parts[i]]));
       assert.deepEqual(parse(parts.length === 1 ? parts[0] : named, []), sequence);
@@ -61,7 +64,7 @@ test('values reach all of what a feature allows', () => {
     { name: 'low', minimum: 100 },
     { name: 'high', maximum: -100 },
   ]);
-  const { data } = randomSequence({ ...signature }, 100, randomNumbers(1)).parts[0];
+  const data = randomSequence({ ...signature }, 100, randomNumbers(1)).parts[0]?.data;
   const column = (f: number) => Array.from(data as Float32Array).filter((_, i) => i % 6 === f);
   assert.ok(column(0).some(v => v < -1) && column(0).some(v => v > 1));
   assert.ok(column(1).every(v => v >= 5 && v <= 9) && new Set(column(1)).size > 50);

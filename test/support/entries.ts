@@ -9,11 +9,12 @@ let clock = 0;
 
 /** An entry of its own submission, with one input for each length. */
 export function entryOf(...lengths: number[]): Entry {
-  const parts = lengths.map(length => ({ length, data: new Float32Array(0) }));
+  const parts = lengths.map(length => ({ length, dims: [length, 0], data: new Float32Array(0) }));
   const submission = new Submission(1, () => {});
   submission.rows.catch(() => {}); // nobody waits for a cancelled one
-  const sequence = { parts, length: lengths[0], longest: Math.max(...lengths) };
-  return { sequence, submission, index: 0, enqueuedMs: clock++ };
+  const sequence = { parts, length: lengths[0], longest: Math.max(...lengths), company: '' };
+  const enqueuedMs = clock++;
+  return { sequence, submission, index: 0, enqueuedMs, orderMs: enqueuedMs };
 }
 
 export const cancel = (entry: Entry) => entry.submission.cancel(new ServiceError('CALLER_GONE', 'gone'));

@@ -2,7 +2,7 @@
 // logits are computed here in float64.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Manifest, ManifestHead } from '../../src/model/manifest.ts';
+import { type Manifest, type ManifestHead, manifestSchema } from '../../src/model/manifest.ts';
 
 export interface GoldenCase {
   readonly sequence: unknown;
@@ -13,10 +13,12 @@ export interface GoldenModel {
   readonly name: string;
   readonly version: string;
   readonly manifest: Manifest;
+  readonly tolerance: number;
   readonly cases: readonly GoldenCase[];
 }
 
 type Answer = {
+  values?: unknown;
   label?: string;
   labels?: string[];
   probability?: number;
@@ -32,8 +34,6 @@ export interface Prediction {
   readonly heads: Record<string, Answer & { steps?: Answer[] }>;
 }
 
-const TOLERANCE = 1e-5;
-
 /** Every model version of a repository that has golden answers. */
 export function goldenModels(repository: string): GoldenModel[] {
   const read = (file: string) => JSON.parse(readFileSync(`${repository}/${file}`, 'utf8'));
@@ -42,7 +42,9 @@ export function goldenModels(repository: string): GoldenModel[] {
     .sort()
     .map(file => {
       const [name, version] = file.split('/');
-      return { name, version, manifest: read(`${name}/${version}/manifest.json`), cases: read(file).cases };
+      const { tolerance, cases } = read(file);
+      const manifest = manifestSchema.parse(read(`${name}/${version}/manifest.json`));
+      return { name, version, manifest, tolerance, cases };
     });
 }
 
@@ -60,30 +62,45 @@ export function assertGolden(model: GoldenModel, golden: GoldenCase, prediction:
     if (head.per === 'step') assert.equal(answer.steps?.length, length, where);
     const answers = head.per === 'step' ? (answer.steps as Answer[]) : [answer];
     answers.forEach((one, step) => {
-      assertAnswer(`${where}, step ${step}`, head, golden.outputs, step, one);
+      assertAnswer(`${where}, step ${step}`, head, golden.outputs, step, one, model.tolerance);
     });
   }
 }
 
-function assertAnswer(where: string, head: ManifestHead, outputs: GoldenCase['outputs'], step: number, answer: Answer) {
+function assertAnswer(
+  where: string,
+  head: ManifestHead,
+  outputs: GoldenCase['outputs'],
+  step: number,
+  answer: Answer,
+  tolerance: number,
+) {
+  const near = (what: string, actual: number | undefined, expected: number) => {
+    const difference = Math.abs((actual ?? Number.NaN) - expected) / Math.max(1, Math.abs(expected));
+    assert.ok(difference <= tolerance, `${what} is ${actual}, expected ${expected}`);
+  };
+  if (head.kind === 'tensor') return assert.fail(`${where}: raw tensors are compared in exporters.test.ts`);
   if (head.kind === 'regression') {
-    near(`${where} value`, answer.value, outputs[head.tensor][step]);
+    const scaled = (tensor: string) => outputs[tensor][step] * head.scale + head.offset;
+    near(`${where} value`, answer.value, scaled(head.tensor));
     if (head.interval) {
-      near(`${where} lower`, answer.lower, outputs[head.interval.lower][step]);
-      near(`${where} upper`, answer.upper, outputs[head.interval.upper][step]);
+      const { lower, upper } = head.interval;
+      near(`${where} lower`, answer.lower, scaled(head.scale > 0 ? lower : upper));
+      near(`${where} upper`, answer.upper, scaled(head.scale > 0 ? upper : lower));
     }
     assert.equal(answer.unit, head.unit, where);
     return;
   }
   const expected = distribution(head, outputs[head.tensor], step);
-  assert.deepEqual(Object.keys(answer.probabilities ?? {}).sort(), [...head.labels].sort(), where);
-  head.labels.forEach((label, i) => {
+  const labels: readonly string[] = head.labels;
+  assert.deepEqual(Object.keys(answer.probabilities ?? {}).sort(), [...labels].sort(), where);
+  labels.forEach((label, i) => {
     near(`${where} ${label}`, answer.probabilities?.[label], expected[i]);
   });
   const { threshold = 0.5 } = head as { threshold?: number };
   if (head.kind === 'multilabel') {
-    const sure = head.labels.filter((_, i) => Math.abs(expected[i] - threshold) > TOLERANCE);
-    const wanted = sure.filter(label => expected[head.labels.indexOf(label)] >= threshold);
+    const sure = labels.filter((_, i) => Math.abs(expected[i] - threshold) > tolerance);
+    const wanted = sure.filter(label => expected[labels.indexOf(label)] >= threshold);
     assert.deepEqual(
       answer.labels?.filter(label => sure.includes(label)),
       wanted,
@@ -91,29 +108,35 @@ function assertAnswer(where: string, head: ManifestHead, outputs: GoldenCase['ou
     );
     return;
   }
-  const chosen = expected[head.labels.indexOf(answer.label ?? '')];
-  if (head.kind === 'multiclass') near(`${where} of the label`, chosen, Math.max(...expected));
-  else assert.ok((answer.label === head.labels[1]) === expected[1] >= threshold - TOLERANCE, where);
+  const chosen = expected[labels.indexOf(answer.label ?? '')];
+  if (head.kind !== 'binary') near(`${where} of the label`, chosen, Math.max(...expected));
+  else if (Math.abs(expected[1] - threshold) > tolerance) {
+    assert.equal(answer.label, labels[expected[1] >= threshold ? 1 : 0], where);
+  }
   near(`${where} probability`, answer.probability, chosen);
 }
 
 /** The probabilities of a head's labels, in float64. */
-function distribution(head: Exclude<ManifestHead, { kind: 'regression' }>, output: readonly number[], step: number) {
+function distribution(
+  head: Exclude<ManifestHead, { kind: 'regression' | 'tensor' }>,
+  output: readonly number[],
+  step: number,
+) {
   const logits = head.activation === 'logits';
   const squash = (x: number) => (logits ? 1 / (1 + Math.exp(-x)) : x);
   if (head.kind === 'binary') {
     const p = squash(output[step]);
     return [1 - p, p];
   }
-  const row = output.slice(step * head.labels.length, (step + 1) * head.labels.length);
+  const width = head.kind === 'ordinal' ? head.labels.length - 1 : head.labels.length;
+  const row = output.slice(step * width, (step + 1) * width);
+  if (head.kind === 'ordinal') {
+    const beyond = [1, ...row.map(squash), 0].map((_, k, all) => Math.min(...all.slice(0, k + 1)));
+    return beyond.slice(1).map((p, k) => beyond[k] - p);
+  }
   if (head.kind === 'multilabel') return row.map(squash);
   if (!logits) return row;
   const powers = row.map(x => Math.exp(x));
   const sum = powers.reduce((total, x) => total + x, 0);
   return powers.map(x => x / sum);
-}
-
-function near(what: string, actual: number | undefined, expected: number): void {
-  const difference = Math.abs((actual ?? Number.NaN) - expected) / Math.max(1, Math.abs(expected));
-  assert.ok(difference <= TOLERANCE, `${what} is ${actual}, expected ${expected}`);
 }

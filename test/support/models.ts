@@ -1,10 +1,11 @@
 // Signatures for tests: those of the fixtures on disk, and made-up ones bound to a made-up graph.
 import path from 'node:path';
 import type { DType } from '../../src/core/tensor.ts';
+import { bindSignature } from '../../src/model/bind.ts';
 import { type Graph, readGraph, type TensorInfo } from '../../src/model/graph.ts';
 import { type Manifest, manifestSchema, readManifest } from '../../src/model/manifest.ts';
 import type { Sequence } from '../../src/model/sequence.ts';
-import { bindSignature, type Signature } from '../../src/model/signature.ts';
+import type { Signature } from '../../src/model/signature.ts';
 import { randomSequence } from '../../src/service/samples.ts';
 import { ROOT } from './service.ts';
 
@@ -24,7 +25,7 @@ export async function openFixture(
   const full = path.join(ROOT, folder);
   const manifest = await readManifest(path.join(full, 'manifest.json'));
   const graphFile = path.join(full, manifest.graph.file);
-  const { graph } = await readGraph(graphFile);
+  const graph = await readGraph(graphFile);
   return { folder: full, graphFile, signature: bindSignature(manifest, graph), graph, manifest };
 }
 
@@ -33,7 +34,19 @@ export function info(name: string, dtype: DType, dims: TensorInfo['dims']): Tens
 }
 
 export function graphOf(inputs: TensorInfo[], outputs: TensorInfo[]): Graph {
-  return { producer: 'test', opsets: { 'ai.onnx': 17 }, operators: {}, parameters: 0, bytes: 0, inputs, outputs };
+  return {
+    producer: 'test',
+    opsets: { 'ai.onnx': 17 },
+    operators: {},
+    parameters: 0,
+    bytes: 0,
+    sha256: '',
+    externalData: [],
+    metadata: {},
+    inputs,
+    outputs,
+    writers: {},
+  };
 }
 
 export const HEADS = [{ name: 'y', tensor: 'y', kind: 'regression' }];

@@ -13,7 +13,8 @@ export function numbered(...numbers: number[]): Sequence[] {
 
 /** A sequence of this length that holds this value. */
 export function sequenceOf(length: number, value: number): Sequence {
-  return { parts: [{ length, data: new Float32Array(length).fill(value) }], length, longest: length };
+  const part = { length, dims: [length, 1], data: new Float32Array(length).fill(value) };
+  return { parts: [part, undefined], length, longest: length, company: '' };
 }
 
 /** The values that a batch's rows hold. */

@@ -22,6 +22,8 @@ export interface NodeSpec {
   readonly domain?: string;
   readonly inputs?: readonly string[];
   readonly outputs?: readonly string[];
+  /** Whole numbers and texts. */
+  readonly attributes?: Readonly<Record<string, number | string>>;
   readonly tensor?: TensorSpec;
   readonly body?: GraphSpec;
 }
@@ -67,8 +69,20 @@ function graphFields({ nodes, initializers = [], inputs = [], outputs = [] }: Gr
   ];
 }
 
-function nodeFields({ op, domain, inputs = [], outputs = [], tensor, body }: NodeSpec): Field[] {
-  const attributes: Field[][] = [];
+function nodeFields({
+  op,
+  domain,
+  inputs = [],
+  outputs = [],
+  attributes: plain = {},
+  tensor,
+  body,
+}: NodeSpec): Field[] {
+  const attributes = Object.entries(plain).map(([name, value]): Field[] => [
+    [1, name],
+    typeof value === 'number' ? [3, value] : [4, value],
+    [20, typeof value === 'number' ? 2 : 3],
+  ]);
   if (tensor)
     attributes.push([
       [1, 'value'],

@@ -23,12 +23,13 @@ export function repositoryOf(fixtures: Record<string, string>): TemporaryReposit
 
 export async function load(root: string, options: Partial<ModelOptions> = {}): Promise<Registry> {
   const registry = new Registry(
+    root,
     { ...configOf(), workers: 1, executionProvider: 'cpu', ...options },
     new Metrics('0'),
     log,
   );
   registries.push(registry);
-  await registry.loadAll(root);
+  await registry.loadAll();
   for (const { reason } of registry.refused) assertReadable(reason);
   return registry;
 }

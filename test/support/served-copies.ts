@@ -1,11 +1,19 @@
 // Model repositories for one test file: copies of whole models in a temporary folder that goes away with the file.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ROOT } from './service.ts';
 
-export const WEATHER = `${ROOT}models`;
+/** The weather model by itself. */
+export const WEATHER = repositoryOf('models/weather');
 export const BROKEN = `${ROOT}test/fixtures/broken`;
+
+/** Every model of this repository that has golden answers, copied. */
+export function ownModels(): string {
+  const files = readdirSync(`${ROOT}models`, { recursive: true, encoding: 'utf8' });
+  const golden = files.filter(file => /^[^/]+\/\d+\/golden\.json$/.test(file)).map(file => file.split('/')[0]);
+  return repositoryOf(...[...new Set(golden)].map(name => `models/${name}`));
+}
 
 /** An empty folder, removed when the process ends. */
 export function temporaryFolder(): string {
@@ -18,7 +26,10 @@ export function temporaryFolder(): string {
 export function repositoryOf(...models: string[]): string {
   const repository = temporaryFolder();
   for (const model of models) {
-    cpSync(path.join(ROOT, model), path.join(repository, path.basename(model)), { recursive: true });
+    cpSync(path.join(ROOT, model), path.join(repository, path.basename(model)), {
+      recursive: true,
+      filter: file => path.basename(file) !== 'recipe',
+    });
   }
   return repository;
 }

@@ -33,6 +33,7 @@ const DEFAULTS = {
   POLYHEAD_MODEL_REPOSITORY: FIXTURES,
   POLYHEAD_EXECUTION_PROVIDER: 'cpu',
   POLYHEAD_WORKERS: '1',
+  POLYHEAD_CERTIFICATE_CACHE: 'false',
 };
 
 function launch({ args = [], env = {}, script = 'src/main.js' }: Launch) {

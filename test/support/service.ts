@@ -12,7 +12,11 @@ export const log = pino({ level: 'silent' });
 
 /** A configuration as the process would read it from these variables and no others. */
 export function configOf(env: Record<string, string> = {}): Config {
-  const invocation = readInvocation([], { POLYHEAD_MODEL_REPOSITORY: FIXTURES, ...env });
+  const invocation = readInvocation([], {
+    POLYHEAD_MODEL_REPOSITORY: FIXTURES,
+    POLYHEAD_CERTIFICATE_CACHE: 'false', // the fixtures stay as they are
+    ...env,
+  });
   if (!('config' in invocation)) throw new Error('the configuration asked for a text');
   return invocation.config;
 }

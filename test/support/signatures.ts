@@ -1,5 +1,6 @@
 // The signatures that the tests of sequences share.
-import { bindSignature, type Signature } from '../../src/model/signature.ts';
+import { bindSignature } from '../../src/model/bind.ts';
+import type { Signature } from '../../src/model/signature.ts';
 import { graphOf, HEAD_OUTPUTS, info, manifestOf, numericSignature } from './models.ts';
 
 export const THREE = numericSignature([{ name: 'u' }, { name: 'v' }, { name: 'w' }], { minimum: 2, maximum: 4 });

@@ -21,6 +21,7 @@ export const inflate: preParsingHookHandler = (request, _reply, payload, done) =
     inflated.receivedEncodedLength += chunk.length;
   });
   payload.on('error', error => inflated.destroy(error));
+  inflated.on('error', () => {}); // who reads the body hears of it; where nobody does, it must not end the process
   payload.pipe(inflated);
   done(null, inflated);
 };

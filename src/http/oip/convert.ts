@@ -1,4 +1,5 @@
 // Bodies of the Open Inference Protocol to tensors and back, with its binary tensor extension.
+import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../core/errors.ts';
 import { ARRAYS, elementCount, type Tensors } from '../../core/tensor.ts';
 import { quote } from '../../model/faults.ts';
@@ -94,10 +95,9 @@ function parseEnvelope(bytes: Buffer): InferBody {
 /** @throws {ServiceError} INVALID_REQUEST */
 export function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    throw new ServiceError('INVALID_REQUEST', 'the body is not valid JSON');
-  }
+    if (isUtf8(bytes)) return JSON.parse(bytes.toString());
+  } catch {}
+  throw new ServiceError('INVALID_REQUEST', 'the body is not valid JSON');
 }
 
 function readTensors({ inputs }: InferBody, bytes: Buffer): Tensors {

@@ -14,7 +14,7 @@ import { configOf, metadataOf, statisticsOf } from './describe.ts';
 import {
   faults,
   inferBody,
-  inferReply,
+  inferReplies,
   modelConfig,
   modelMetadata,
   modelStatistics,
@@ -130,7 +130,7 @@ export async function installProtocol(
             operationId: `v2Infer${suffix}`,
             params: suffix ? version : model,
             body: inferBody,
-            response: { 200: inferReply, ...faults(400, 401, 404, 408, 413, 415, 500, 503, 504) },
+            response: { ...inferReplies, ...faults(400, 401, 404, 408, 413, 415, 500, 503, 504) },
           },
         },
         (request, reply) => answer(service, of(request.params), options, request, reply),
@@ -158,10 +158,13 @@ async function answer(
   const onCall = (abandon: () => void) => reply.raw.once('close', abandon);
   // A model without state takes the parameters of a sequence and has no use for them.
   const { sequence = undefined } = model.signature.state.length > 0 ? asked : {};
-  const inference = sequence
-    ? await inferInSequence(service.streams, model, asked, sequence, timeoutMs, onCall)
-    : await inferOnce(model, { ...asked.request, timeoutMs }, onCall);
-  const { body, headerLength } = encodeInfer(model, asked, inference);
+  const { inference, model: answered } = sequence
+    ? await inferInSequence(service.streams, model, asked, sequence, timeoutMs, onCall, () => reply.raw.destroyed)
+    : {
+        inference: await inferOnce(model, { ...asked.request, timeoutMs, maxRows: options.maxSequences }, onCall),
+        model,
+      };
+  const { body, headerLength } = encodeInfer(answered, asked, inference);
   reply.header('content-type', headerLength === undefined ? 'application/json' : 'application/octet-stream');
   if (headerLength !== undefined) reply.header(HEADER_LENGTH, headerLength);
   reply.send(await deflateReply(reply, request.headers['accept-encoding'], body));

@@ -35,7 +35,7 @@ const metadataTensor = z.object({
   shape: z.array(z.number().int()).describe('-1 where the size is open.'),
 });
 
-export const inferReply = z.object({
+const inferReply = z.object({
   model_name: z.string(),
   model_version: z.string(),
   id: z.string().optional(),
@@ -49,6 +49,17 @@ export const inferReply = z.object({
     }),
   ),
 });
+const described = z
+  .string()
+  .describe(
+    'The same JSON, of the length that Inference-Header-Content-Length tells, and the binary tensors after it.',
+  );
+export const inferReplies: Record<number, object> = {
+  200: {
+    description: 'The outputs.',
+    content: { 'application/json': { schema: inferReply }, 'application/octet-stream': { schema: described } },
+  },
+};
 export const serverMetadata = z.object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) });
 export const modelMetadata = z.object({
   name: z.string(),

@@ -6,6 +6,9 @@ import { isRowInput, rowTimeAxis, type SignatureInput } from '../../model/signat
 
 export type Schema = OpenAPIV3_1.SchemaObject;
 
+/** Longer lists of labels would fill the document. */
+const MOST_LABELS = 64;
+
 export function sequenceSchema(inputs: readonly SignatureInput[]): Schema {
   if (inputs.length === 1) return inputSchema(inputs[0]);
   const byName = closedObject(inputs.map(input => [input.spec.name, inputSchema(input)]));
@@ -91,12 +94,14 @@ function answerSchema(head: Exclude<ManifestHead, { kind: 'tensor' }>): Schema {
     const unit: [string, Schema][] = head.unit === undefined ? [] : [['unit', { type: 'string', enum: [head.unit] }]];
     return closedObject([...numbers, ...unit]);
   }
-  const label: Schema = { type: 'string', enum: head.labels };
   const probability: Schema = { type: 'number', minimum: 0, maximum: 1 };
-  const probabilities: Schema = {
-    type: 'object',
-    properties: Object.fromEntries(head.labels.map(name => [name, probability])),
-  };
+  const { labels } = head;
+  const few = labels.length <= MOST_LABELS;
+  const rest = `One of ${labels.length} labels, which GET /v1/models/{model} lists.`;
+  const label: Schema = few ? { type: 'string', enum: labels } : { type: 'string', description: rest };
+  const probabilities: Schema = few
+    ? { type: 'object', properties: Object.fromEntries(labels.map(name => [name, probability])) }
+    : { type: 'object', description: 'By label.', additionalProperties: probability };
   return head.kind === 'multilabel'
     ? { type: 'object', required: ['labels'], properties: { labels: { type: 'array', items: label }, probabilities } }
     : {

@@ -105,6 +105,7 @@ async function step(
     const at = ['sequence'];
     const call = predict(model, { sequences: [sequence], at, heads, timeoutMs, states: [state], returnState: true });
     reply.raw.once('close', call.abandon);
+    if (reply.raw.destroyed) call.abandon(); // gone while the stream was being taken
     const result = await call.done;
     const [{ state: next, length }] = result.predictions;
     return { answer: result, state: next as Uint8Array, length };

@@ -11,15 +11,14 @@ import { type Binding, type TokenSealer, tokenVersion } from './state-token.ts';
 /** A state token for each sequence, or null where a sequence begins. */
 export type Tokens = readonly (string | null)[];
 
-/** The version that tokens belong to, where the caller names none; the newest without tokens. @throws {ServiceError} */
+/**
+ * The version that tokens belong to, where the caller names none; the newest without tokens, or where theirs is gone: what
+ * a token says is not believed before it is opened, and opening it there tells the rest. @throws {ServiceError}
+ */
 export function versionOf(registry: Registry, name: string, states: Tokens | undefined): LoadedModel {
-  const index = states?.findIndex(state => state !== null) ?? -1;
-  const version = index < 0 ? undefined : tokenVersion((states as Tokens)[index] as string);
-  const found = version === undefined ? undefined : registry.find(name, version);
-  if (version !== undefined && !found && registry.get(name)) {
-    refuse(index, `states[${index}]: the state token is none of a version that is loaded`);
-  }
-  return found ?? registry.get(name);
+  const token = states?.find(state => state !== null);
+  const version = token && tokenVersion(token);
+  return (version && registry.find(name, version)) || registry.get(name);
 }
 
 /** @throws {ServiceError} INVALID_STATE, or what predict throws. */

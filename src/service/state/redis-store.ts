@@ -124,7 +124,10 @@ export class RedisStreamStore implements StreamStore {
 
   async hold(id: string, holdMs: number): Promise<Held> {
     const lock = randomUUID();
-    const answer = await this.#script(HOLD, id, [lock, String(holdMs)]);
+    const answer = await this.#script(HOLD, id, [lock, String(holdMs)]).catch(error => {
+      this.#script(RELEASE, id, [lock]).catch(() => {}); // a Redis that only was slow may yet take it for us
+      throw error;
+    });
     if (says(answer, 'BUSY')) throw inFlight();
     const record = recordOf(answer);
     if (!record) throw notFound();

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { bindSignature } from '../../src/model/bind.ts';
 import type { TensorInfo } from '../../src/model/graph.ts';
-import { bindSignature } from '../../src/model/signature.ts';
 import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf, openFixture } from '../support/models.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { FIXTURES } from '../support/service.ts';
@@ -36,7 +36,7 @@ const CASES: Case[] = [
   },
   {
     inputs: [info('x', 'int64', ['n', 't', 2])],
-    fault: 'input "a": graph input "x" is int64, expected float32 or float64',
+    fault: 'input "a": graph input "x" is int64, expected float32 or float64 or float16',
   },
   { inputs: [info('x', 'float32', ['n', 't'])], fault: 'input "a": graph input "x" has 2 dimensions, expected 3' },
   {
@@ -65,7 +65,8 @@ const CASES: Case[] = [
   {
     input: { ...INPUT, mask: 'm' },
     inputs: [X, info('m', 'string', ['n', 't'])],
-    fault: 'input "a" mask: graph input "m" is string, expected bool or int64 or int32 or float32 or float64',
+    fault:
+      'input "a" mask: graph input "m" is string, expected bool or int64 or int32 or float32 or float64 or float16',
   },
   {
     input: { ...INPUT, mask: 'm' },
@@ -82,7 +83,10 @@ const CASES: Case[] = [
     head: { ...HEADS[0], interval: { lower: 'y', upper: 'q' } },
     fault: 'head "y": the graph has no output "q" (it has y)',
   },
-  { outputs: [info('y', 'int64', ['n'])], fault: 'head "y": graph output "y" is int64, expected float32 or float64' },
+  {
+    outputs: [info('y', 'int64', ['n'])],
+    fault: 'head "y": graph output "y" is int64, expected float32 or float64 or float16',
+  },
   {
     outputs: [info('y', 'float32', ['n', 't', 1])],
     fault: 'head "y": graph output "y" has shape [n, t, 1], expected 1 dimensions',
@@ -167,7 +171,7 @@ test('fetched is what heads read, intervals included, once each; state outputs a
   const { signature } = await openFixture('test/fixtures/models/lstm/1');
   assert.deepEqual(signature.fetches, ['alarm_logit', 'kind_logits', 'tags', 'level', 'level_lower', 'level_upper']);
   assert.deepEqual(
-    signature.state.map(({ input, output, batchAxis }) => [input.name, output, batchAxis]),
+    signature.state.map(({ input, output, axes }) => [input.name, output, axes.batch]),
     [
       ['h0', 'hn', 1],
       ['c0', 'cn', 1],
@@ -182,10 +186,12 @@ test('lengths may differ within a run only if every input tells what is padding'
   const told = { ...INPUT, lengths: 'lengths' };
   const second = { ...INPUT, name: 'b', tensor: 'z' };
   const z = info('z', 'float32', ['n', 's', 2]);
-  assert.equal(bind({}).maskable, false);
-  assert.equal(bind({ input: told, inputs: [X, LENGTHS] }).maskable, true);
+  assert.equal(bind({}).told, 'nothing');
+  assert.equal(bind({ input: told, inputs: [X, LENGTHS] }).told, 'lengths');
+  const masked = { ...INPUT, mask: 'm' };
+  assert.equal(bind({ input: masked, inputs: [X, info('m', 'bool', ['n', 't'])] }).told, 'mask');
   const half = bindSignature(manifestOf({ inputs: [told, second] }), graphOf([X, LENGTHS, z], HEAD_OUTPUTS));
-  assert.equal(half.maskable, false);
+  assert.equal(half.told, 'nothing');
 });
 
 test('every good fixture and the weather model bind', async () => {
@@ -193,7 +199,8 @@ test('every good fixture and the weather model bind', async () => {
   assert.ok(folders.length >= 9);
   for (const folder of [...folders, 'models/weather/1']) {
     const { signature, manifest } = await openFixture(folder);
-    assert.equal(signature.maskable, !folder.includes('plain'), folder);
+    const told = folder.includes('plain') ? 'nothing' : folder.includes('masked') ? 'mask' : 'lengths';
+    assert.equal(signature.told, told, folder);
     assert.equal(signature.heads.length, manifest.heads.length);
   }
 });

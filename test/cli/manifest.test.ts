@@ -1,0 +1,190 @@
+// polyhead inspect --manifest: the manifest it prints loads, allows as much as the graph without one, and guesses well.
+import assert from 'node:assert/strict';
+import { cpSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { pino } from 'pino';
+import type { Manifest, ManifestHead } from '../../src/model/manifest.ts';
+import { type LoadedModel, loadModel } from '../../src/service/loaded-model.ts';
+import { Metrics } from '../../src/service/metrics.ts';
+import { EXPORTERS, readCatalogue } from '../support/exporters-matrix.ts';
+import { floatBytes, type NodeSpec, onnxFile, type TensorSpec } from '../support/onnx-writer.ts';
+import { temporaryFolder } from '../support/served-copies.ts';
+import { configOf } from '../support/service.ts';
+import { answerOf, faultOf } from './command.ts';
+
+const OPTIONS = {
+  ...configOf({ POLYHEAD_EXECUTION_PROVIDER: 'cpu', POLYHEAD_WORKERS: '1' }),
+  certificateCache: false,
+};
+const ROWS = ['alone', 'tolerance', 'exactInPairs', 'exact'];
+
+async function load(folder: string): Promise<LoadedModel> {
+  const model = await loadModel(
+    { model: 'm', version: '1', folder },
+    OPTIONS,
+    new Metrics('0'),
+    pino({ level: 'silent' }),
+  );
+  await model.close();
+  return model;
+}
+
+interface Given {
+  /** onnx.proto's number for the type of input and output. */
+  readonly type: number;
+  readonly dims: readonly (number | string)[];
+  readonly weights?: readonly TensorSpec[];
+  /** The output, where its type and rank are not the input's. */
+  readonly output?: Pick<Given, 'type' | 'dims'>;
+}
+
+/** A version folder with a graph from `x` to `y`. */
+function folderOf(nodes: readonly NodeSpec[], { type, dims, weights = [], output = { type, dims } }: Given): string {
+  const folder = temporaryFolder();
+  const inputs = [{ name: 'x', type, dims }];
+  const outputs = [{ name: 'y', type: output.type, dims: output.dims.map(d => (typeof d === 'number' ? null : d)) }];
+  writeFileSync(path.join(folder, 'model.onnx'), onnxFile({ nodes, initializers: weights, inputs, outputs }));
+  return folder;
+}
+
+/** Writes the guessed manifest beside the graph in `folder`, as it was printed. */
+async function writeGuess(folder: string): Promise<Manifest> {
+  const printed = await answerOf(['inspect', path.join(folder, 'model.onnx'), '--manifest']);
+  writeFileSync(path.join(folder, 'manifest.json'), printed);
+  return JSON.parse(printed);
+}
+
+describe('for every graph of the catalogue', { concurrency: 2 }, () => {
+  const repository = temporaryFolder();
+  for (const { name, truth } of readCatalogue()) {
+    it(name, { timeout: 60_000 }, async () => {
+      const folder = path.join(repository, name);
+      cpSync(path.join(EXPORTERS, name, '1'), folder, { recursive: true });
+      const manifest = await writeGuess(folder);
+      for (const part of [...manifest.inputs, ...manifest.heads]) assert.match(part.description ?? '', /^guess: /);
+
+      const { certificate, golden, inferred } = await load(folder);
+      assert.equal(inferred, false);
+      assert.ok(golden && golden.cases > 0);
+      const { rows, lengths } = certificate;
+      assert.ok(ROWS.indexOf(rows) >= ROWS.indexOf(truth.rows), `rows ${rows}, without a manifest ${truth.rows}`);
+      if (truth.lengths !== 'equalOnly') assert.equal(lengths, truth.lengths);
+      assert.deepEqual(
+        (manifest.state ?? []).map(({ input, output }) => ({ input, output })),
+        truth.state,
+      );
+      const told = manifest.inputs.flatMap(i => (i.kind === 'side' ? [] : [i.lengths, i.mask].filter(Boolean)));
+      const tellers = Object.keys(truth.roles).filter(input => /lengths|mask/.test(truth.roles[input]));
+      assert.deepEqual(told.sort(), tellers.sort());
+    });
+  }
+});
+
+describe('kinds of inputs', () => {
+  const inputsOf = async (name: string) => {
+    const printed = await answerOf(['inspect', path.join(EXPORTERS, name, '1/model.onnx'), '--manifest']);
+    return (JSON.parse(printed) as Manifest).inputs;
+  };
+
+  it('numeric, with as many features as a step has values', async () => {
+    const [x] = await inputsOf('tl-fixed-time');
+    assert.ok(x.kind === 'numeric');
+    assert.deepEqual(
+      x.features.map(feature => feature.name),
+      ['feature_0', 'feature_1', 'feature_2'],
+    );
+    assert.deepEqual(x.time, { minimum: 10, maximum: 10 });
+  });
+
+  it('index, with the size of the table, whatever type the ids have', async () => {
+    for (const name of ['tl-embedding', 'tl-embedding32', 'ke-mask-gru']) {
+      const [ids] = await inputsOf(name);
+      assert.deepEqual([ids.kind, ids.kind === 'index' && ids.size], ['index', 12], name);
+    }
+  });
+
+  it('index, with the size of tables of any size', async () => {
+    for (const size of [1, 2, 13, 100]) {
+      const table = {
+        name: 'w',
+        type: 1,
+        dims: [size, 2],
+        raw: floatBytes(...Array.from({ length: 2 * size }, (_, i) => i)),
+      };
+      const folder = folderOf([{ op: 'Gather', inputs: ['w', 'x'], outputs: ['y'] }], {
+        type: 7,
+        dims: ['n', 't'],
+        weights: [table],
+        output: { type: 1, dims: ['n', 't', 2] },
+      });
+      const [ids] = (await writeGuess(folder)).inputs;
+      assert.deepEqual([ids.kind, ids.kind === 'index' && ids.size], ['index', size]);
+    }
+  });
+
+  it('index, with a size that says to be a mere guess where no table bounds it', async () => {
+    const folder = folderOf([{ op: 'Identity', inputs: ['x'], outputs: ['y'] }], { type: 7, dims: ['n', 't'] });
+    const { inputs } = await writeGuess(folder);
+    assert.equal(inputs[0].kind, 'index');
+    assert.match(inputs[0].description ?? '', /mere guess/);
+    await load(folder);
+  });
+
+  it('token for strings, side for one value, tensor for what has no steps', async () => {
+    assert.equal((await inputsOf('os-tokens'))[0].kind, 'token');
+    assert.deepEqual(
+      (await inputsOf('tl-samples')).map(({ name, kind }) => [name, kind]),
+      [
+        ['x', 'tensor'],
+        ['sr', 'side'],
+      ],
+    );
+  });
+});
+
+describe('kinds of heads', () => {
+  const WIDE = [1, -2, 3, -4, 5, -6]; // two values in, three out
+  const NARROW = [1, -2];
+  const cases: [what: string, nodes: NodeSpec[], weight: number[], expected: Partial<ManifestHead>][] = [
+    ['Softmax', [then('Softmax')], WIDE, { kind: 'multiclass', labels: ['label_0', 'label_1', 'label_2'] }],
+    ['LogSoftmax', [then('LogSoftmax')], WIDE, { kind: 'multiclass', activation: 'logits' } as Partial<ManifestHead>],
+    ['Softmax carried on', [then('Softmax', 'p'), then('Identity', 'y', 'p')], WIDE, { kind: 'multiclass' }],
+    ['Sigmoid of one value', [then('Sigmoid')], NARROW, { kind: 'binary', labels: ['label_0', 'label_1'] }],
+    ['Sigmoid of three', [then('Sigmoid')], WIDE, { kind: 'multilabel', labels: ['label_0', 'label_1', 'label_2'] }],
+    ['one value', [then('Identity')], NARROW, { kind: 'regression' }],
+    ['Softmax of one value', [then('Softmax')], NARROW, { kind: 'regression' }],
+    ['three values', [then('Identity')], WIDE, { kind: 'tensor' }],
+  ];
+  for (const [what, nodes, weight, expected] of cases) {
+    it(`${what}: ${expected.kind}`, async () => {
+      const w = { name: 'w', type: 1, dims: [2, weight.length / 2], raw: floatBytes(...weight) };
+      const folder = folderOf([{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['z'] }, ...nodes], {
+        type: 1,
+        dims: ['n', 't', 2],
+        weights: [w],
+      });
+      const { heads } = await writeGuess(folder);
+      const { kind, per } = heads[0];
+      assert.deepEqual({ ...expected, per: 'step' }, { ...pick(heads[0], expected), kind, per });
+      assert.match(heads[0].description ?? '', new RegExp(`^guess: ${kind}, `));
+      const { certificate } = await load(folder);
+      assert.equal(certificate.mixing, 'classes');
+    });
+  }
+
+  function then(op: string, output = 'y', input = 'z'): NodeSpec {
+    return { op, inputs: [input], outputs: [output] };
+  }
+  function pick(head: ManifestHead, like: object): object {
+    return Object.fromEntries(Object.keys(like).map(key => [key, head[key as keyof ManifestHead]]));
+  }
+});
+
+it('names a graph that cannot be run, and prints nothing', async () => {
+  const broken = path.join(EXPORTERS, '../exporters-broken/baked-batch/1/model.onnx');
+  assert.match(
+    await faultOf(['inspect', broken, '--manifest']),
+    /baked-batch\/1\/model\.onnx: the batch .* fixed to 1/,
+  );
+});
