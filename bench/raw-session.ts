@@ -1,9 +1,9 @@
 // The other ceiling: one session in one thread, run in a loop on batches that are ready. No HTTP, no queue.
 import path from 'node:path';
+import { bindSignature } from '../src/model/bind.ts';
 import { collate } from '../src/model/collate.ts';
 import { readGraph } from '../src/model/graph.ts';
 import { readManifest } from '../src/model/manifest.ts';
-import { bindSignature } from '../src/model/signature.ts';
 import { openSession } from '../src/runtime/session.ts';
 import { randomNumbers, randomSequence } from '../src/service/samples.ts';
 
@@ -15,7 +15,7 @@ export async function rawSequencesPerSecond(
 ): Promise<number[]> {
   const manifest = await readManifest(path.join(folder, 'manifest.json'));
   const graphFile = path.join(folder, manifest.graph.file);
-  const signature = bindSignature(manifest, (await readGraph(graphFile)).graph);
+  const signature = bindSignature(manifest, await readGraph(graphFile));
   const session = await openSession({ graphFile, provider: 'cpu', intraOpThreads: 1 });
   const random = randomNumbers(5);
   const rates: number[] = [];

@@ -155,7 +155,7 @@ documentTests('the fixtures', FIXTURES);
 describe('the committed document', () => {
   it('is what the server generates from models/', async () => {
     const app = await startApp({
-      POLYHEAD_MODEL_REPOSITORY: WEATHER,
+      POLYHEAD_MODEL_REPOSITORY: `${ROOT}models`,
       POLYHEAD_EXECUTION_PROVIDER: 'cpu',
       POLYHEAD_WORKERS: '1',
     });

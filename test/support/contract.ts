@@ -50,6 +50,10 @@ export class Contract {
     const response = operation.responses?.[reply.status] as OpenAPIV3_1.ResponseObject | undefined;
     assert.ok(response, `${call}: the document does not list this status for ${operation.operationId}`);
     const media = mediaType(reply);
+    if (reply.status === 204) {
+      assert.deepEqual([reply.text, media], ['', ''], call);
+      return;
+    }
     assert.ok(response.content?.[media], `${call}: the document does not list ${media}`);
     const value = media.endsWith('json') ? JSON.parse(reply.text) : reply.text;
     this.#validate(

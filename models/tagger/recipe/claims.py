@@ -1,6 +1,6 @@
 """The study behind docs/claims.md, tagger part: shared against single nets. Every finished run is written at once, and
 runs that the results file already holds are left out. Training stops on the planned epoch; nothing is chosen on test.
-Usage: python claims.py --data DIR --results FILE [--groups shared,single,...] [--seeds 0,1,2]"""
+Usage: python claims.py --data DIR --results FILE [--groups shared,single-deprel,...] [--seeds 0,1,2]"""
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,8 +29,9 @@ def plan(group, seed, sentences):
     rare = few_sentences(len(sentences), seed)
     if group == "shared":
         return [("shared", sentences, Settings())]
-    if group == "single":
-        return [(f"single {t}", sentences, Settings(tasks=(t,))) for t in TASKS]
+    kind, _, only = group.partition("-")
+    if kind == "single":
+        return [(f"single {t}", sentences, Settings(tasks=(t,))) for t in TASKS if only in ("", t)]
     if group == "small":
         return [(f"small {t}", sentences, Settings(tasks=(t,), **SMALL)) for t in TASKS]
     if group == "few":

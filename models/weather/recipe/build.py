@@ -1,5 +1,5 @@
 """Trains, chooses, calibrates, exports and checks the weather model, and writes its whole version directory.
-Usage: python build.py [--data DIR] [--out DIR] [--metrics FILE]"""
+Usage: python build.py [--trunk lstm|gru] [--data DIR] [--out DIR] [--metrics FILE]"""
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch: sums then have one order
@@ -21,7 +21,7 @@ from export import export
 from golden import example_sequences, golden_cases
 from intervals import coverage, widening
 from scores import scores, standard_errors
-from train import train
+from train import Settings, train
 
 HERE = Path(__file__).parent
 SEEDS = range(5)
@@ -72,15 +72,18 @@ def measure(cities, models, chosen, say):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE, help="folder of weather.csv")
-    parser.add_argument("--out", type=Path, default=HERE.parent / "1", help="version directory to write")
-    parser.add_argument("--metrics", type=Path, default=HERE / "metrics.json", help="where to write the figures")
+    parser.add_argument("--trunk", choices=["lstm", "gru"], default="lstm")
+    parser.add_argument("--out", type=Path, help="version directory to write; default ../1, or ../../weather-gru/1")
+    parser.add_argument("--metrics", type=Path, help="where to write the figures; default metrics.json in the model's recipe folder")
     args = parser.parse_args()
+    home = HERE.parent if args.trunk == "lstm" else HERE.parent.parent / "weather-gru"
+    args.out, args.metrics = args.out or home / "1", args.metrics or home / "recipe" / "metrics.json"
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     cities = load(args.data)
 
     print("training", len(SEEDS), "seeds")
-    models, validation_losses = zip(*(train(cities, seed) for seed in SEEDS))
+    models, validation_losses = zip(*(train(cities, seed, Settings(trunk=args.trunk)) for seed in SEEDS))
     for model in models:
         model.widen.copy_(torch.tensor(widening(*predict(model, cities, "validation"))))
     chosen = int(np.argmin(validation_losses))
@@ -93,7 +96,7 @@ def main():
     print("exporting and checking")
     graph = args.out / "model.onnx"
     export(model, graph)
-    files.write_json(args.out / "manifest.json", files.manifest(graph))
+    files.write_json(args.out / "manifest.json", files.manifest(graph, model.state))
     producer = {"formatVersion": 1, "producer": f"torch {torch.__version__.split('+')[0]}", "tolerance": 1e-5}
     files.write_json(args.out / "golden.json", producer, {"cases": golden_cases(model, cities)})
     files.write_json(args.out / "example.json", {}, {"sequences": example_sequences(cities)})
@@ -107,7 +110,7 @@ def main():
         "worst_difference_to_golden": worst[1],
     }
     args.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
-    (args.out / "CARD.md").write_text(card(metrics))
+    (args.out / "CARD.md").write_text(card(metrics, args.trunk))
     print(f"wrote {args.out.name}: {metrics['graph']}")
 
 

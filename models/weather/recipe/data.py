@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 CITIES = ["New York", "Seattle"]
+TASKS = ["rain", "weather", "temp_max", "temp_min", "wind"]
 WEATHER = ["drizzle", "fog", "rain", "snow", "sun"]
 FEATURES = ["precipitation", "temp_max", "temp_min", "wind", "weather", "day_of_year", "city"]
 SPLITS = {

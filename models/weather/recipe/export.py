@@ -5,7 +5,6 @@ import warnings
 import onnx
 import torch
 
-from model import HIDDEN, OUTPUTS
 
 
 class Served(torch.nn.Module):
@@ -16,23 +15,23 @@ class Served(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x, lengths, h0, c0):
-        return self.model(x, lengths, h0, c0, sorted_lengths=True)
+    def forward(self, x, lengths, *state):
+        return self.model(x, lengths, state, sorted_lengths=True)
 
 
 def export(model, path):
     """Writes `path` with dynamic batch and time, and without the exporter's notes on source lines."""
     x = torch.zeros(3, 5, 7)
     lengths = torch.tensor([5, 4, 2])
-    state = torch.zeros(1, 3, HIDDEN)
+    before, after = [s + "0" for s in model.state], [s + "n" for s in model.state]
     axes = {"x": {0: "batch", 1: "time"}, "lengths": {0: "batch"}}
-    axes |= {name: {1: "batch"} for name in ("h0", "c0", "hn", "cn")}
-    axes |= {name: {0: "batch"} for name in OUTPUTS}
+    axes |= {name: {1: "batch"} for name in before + after}
+    axes |= {name: {0: "batch"} for name in model.outputs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shape inference of PackPadded, deprecation of this exporter
         torch.onnx.export(
-            Served(model).eval(), (x, lengths, state, state), str(path), dynamo=False, opset_version=17,
-            input_names=["x", "lengths", "h0", "c0"], output_names=[*OUTPUTS, "hn", "cn"], dynamic_axes=axes,
+            Served(model).eval(), (x, lengths, *model.fresh(3)), str(path), dynamo=False, opset_version=17,
+            input_names=["x", "lengths", *before], output_names=[*model.outputs, *after], dynamic_axes=axes,
         )
     model_proto = onnx.load(path)
     tidy(model_proto.graph)

@@ -3,7 +3,6 @@ import numpy as np
 import torch
 
 from data import CITIES, FEATURES, WEATHER
-from model import HIDDEN, OUTPUTS
 
 # (length, city, last day of the history)
 CASES = [
@@ -35,14 +34,13 @@ def step(row, by_name=False):
 @torch.no_grad()
 def answer(model, days):
     """Every graph output of one history alone from a fresh state, as float32 arrays."""
-    zero = torch.zeros(1, 1, HIDDEN)
-    found = model.eval()(torch.from_numpy(days[None]), torch.tensor([len(days)]), zero, zero)
-    return {k: v.numpy().ravel() for k, v in zip([*OUTPUTS, "hn", "cn"], found)}
+    found = model.eval()(torch.from_numpy(days[None]), torch.tensor([len(days)]), model.fresh(1))
+    return {k: v.numpy().ravel() for k, v in zip([*model.outputs, "hn", "cn"], found)}
 
 
-def golden_cases(model, cities):
+def golden_cases(model, cities, chosen=CASES):
     cases = []
-    for number, (length, city, last) in enumerate(CASES):
+    for number, (length, city, last) in enumerate(chosen):
         days = history(cities, length, city, last)
         outputs = {
             k: [float(f"{v:.9g}") for v in values]

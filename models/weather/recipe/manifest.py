@@ -10,8 +10,8 @@ SAYS = {"temp_max": "Highest temperature of tomorrow", "temp_min": "Lowest tempe
         "wind": "Wind speed of tomorrow"}
 
 
-def manifest(graph):
-    """The manifest as a dict; `graph` is the path of the finished model.onnx."""
+def manifest(graph, state):
+    """The manifest as a dict; `graph` is the path of the finished model.onnx, `state` is ["h", "c"] or ["h"]."""
     heads = [
         {"name": "rain", "tensor": "rain", "kind": "binary", "labels": ["dry", "rain"], "threshold": 0.5,
          "description": "Probability of any precipitation tomorrow"},
@@ -43,7 +43,7 @@ def manifest(graph):
             ],
         }],
         "heads": heads,
-        "state": [{"input": "h0", "output": "hn"}, {"input": "c0", "output": "cn"}],
+        "state": [{"input": f"{s}0", "output": f"{s}n"} for s in state],
         "limits": {"batchSize": 64, "paddedSteps": 16384},
     }
 

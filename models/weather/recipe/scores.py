@@ -15,14 +15,15 @@ def auc(score, label):
 
 def scores(answers, targets):
     """`answers`: rain [n] probability, weather [n, 5] probabilities or scores, the regressions [n]."""
-    rain, label = answers["rain"], targets["rain"]
-    out = {
-        "rain_accuracy": float(100 * np.mean((rain >= 0.5) == (label > 0))),
-        "rain_brier": float(np.mean((rain - label) ** 2)),
-        "rain_auc": auc(rain, label),
-        "weather_accuracy": float(100 * np.mean(answers["weather"].argmax(1) == targets["weather"])),
-    }
-    for head in REGRESSIONS:
+    out = {}
+    if "rain" in answers:
+        rain, label = answers["rain"], targets["rain"]
+        out["rain_accuracy"] = float(100 * np.mean((rain >= 0.5) == (label > 0)))
+        out["rain_brier"] = float(np.mean((rain - label) ** 2))
+        out["rain_auc"] = auc(rain, label)
+    if "weather" in answers:
+        out["weather_accuracy"] = float(100 * np.mean(answers["weather"].argmax(1) == targets["weather"]))
+    for head in (r for r in REGRESSIONS if r in answers):
         out[f"{head}_mae"] = float(np.mean(np.abs(answers[head] - targets[head])))
     return out
 
