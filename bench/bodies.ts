@@ -11,7 +11,7 @@ const between = (low: number, high: number) => low + random() * (high - low);
 const tenth = (value: number) => Math.round(value * 10) / 10;
 const pick = (count: number) => Math.floor(random() * count);
 
-function day(): number[] {
+export function day(): number[] {
   const low = between(-5, 20);
   return [
     tenth(between(0, 20)),

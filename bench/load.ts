@@ -15,28 +15,54 @@ export interface LoadResult {
   readonly failures: number;
 }
 
+/** A request's body, and its headers where it is not plain JSON. */
+export interface Payload {
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
 export const GENERATOR = spawnSync('wrk', ['-v']).error ? 'autocannon' : 'wrk';
 
 export function drive(
   url: string,
-  bodies: readonly string[],
+  bodies: readonly (string | Payload)[],
   connections: number,
   seconds: number,
 ): Promise<LoadResult> {
-  return GENERATOR === 'wrk' ? wrk(url, bodies, connections, seconds) : cannon(url, bodies, connections, seconds);
+  const payloads = bodies.map(body =>
+    typeof body === 'string' ? { body: Buffer.from(body), headers: JSON_HEADERS } : body,
+  );
+  return GENERATOR === 'wrk' ? wrk(url, payloads, connections, seconds) : cannon(url, payloads, connections, seconds);
 }
 
-async function wrk(url: string, bodies: readonly string[], connections: number, seconds: number): Promise<LoadResult> {
+/** Bytes as a Lua string. */
+function luaText(bytes: Buffer): string {
+  return `'${Array.from(bytes, byte =>
+    byte < 32 || byte > 126 || byte === 39 || byte === 92
+      ? `\\${`${byte}`.padStart(3, '0')}`
+      : String.fromCharCode(byte),
+  ).join('')}'`;
+}
+
+async function wrk(
+  url: string,
+  payloads: readonly Payload[],
+  connections: number,
+  seconds: number,
+): Promise<LoadResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'polyhead-bench-'));
   try {
     const script = path.join(folder, 'load.lua');
     writeFileSync(
       script,
-      `local bodies = {${bodies.map(body => `'${body}'`).join(',')}}
+      `local bodies = {${payloads.map(({ body }) => luaText(body)).join(',')}}
+local headers = {${Object.entries(payloads[0].headers).map(([name, value]) => `['${name}'] = '${value}'`)}}
 local requests, next_one = {}, 0
 init = function()
   for i, body in ipairs(bodies) do
-    requests[i] = wrk.format('POST', nil, { ['content-type'] = 'application/json' }, body)
+    requests[i] = wrk.format('POST', nil, headers, body)
   end
 end
 request = function()
@@ -70,12 +96,11 @@ end
 
 async function cannon(
   url: string,
-  bodies: readonly string[],
+  payloads: readonly Payload[],
   connections: number,
   seconds: number,
 ): Promise<LoadResult> {
-  const headers = { 'content-type': 'application/json' };
-  const requests = bodies.map(body => ({ method: 'POST' as const, body, headers }));
+  const requests = payloads.map(payload => ({ method: 'POST' as const, ...payload }));
   const result = await autocannon({ url, connections, duration: seconds, requests });
   return {
     requestsPerSecond: result.requests.average,

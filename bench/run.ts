@@ -1,9 +1,12 @@
 // npm run bench [-- --seconds N]: the built server against two ceilings measured in the same run, as ratios.
-import { cpus } from 'node:os';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { SCENARIOS, type Scenario } from './bodies.ts';
 import { drive, GENERATOR, type LoadResult } from './load.ts';
 import { scrape, startServer } from './processes.ts';
+import { protocolTable } from './protocol.ts';
 import { rawSequencesPerSecond } from './raw-session.ts';
 
 const CONNECTIONS = [1, 16, 64, 256];
@@ -69,15 +72,22 @@ const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(val
 const middle = (results: LoadResult[]) =>
   [...results].sort((a, b) => a.requestsPerSecond - b.requestsPerSecond)[Math.floor(results.length / 2)];
 
-const server = await startServer('dist/src/main.js', port => ['--port', `${port}`, '--log-level', 'warn']);
+// The weather model by itself: the metrics of several could not be told apart.
+const repository = mkdtempSync(path.join(tmpdir(), 'polyhead-bench-'));
+cpSync(MODEL, path.join(repository, 'weather/1'), { recursive: true });
+const flags = ['--log-level', 'warn', '--model-repository', repository];
+const server = await startServer('dist/src/main.js', port => ['--port', `${port}`, ...flags]);
 const echoServer = await startServer('dist/bench/echo.js', port => [`${port}`]);
 const cells: Cell[] = [];
+let protocol: string[];
 try {
   for (const scenario of SCENARIOS) {
     for (const connections of CONNECTIONS) cells.push(await measure(scenario, connections, server.url, echoServer.url));
   }
+  protocol = await protocolTable(server.url, ROUNDS, seconds);
 } finally {
   await Promise.all([server.end(), echoServer.end()]);
+  rmSync(repository, { recursive: true });
 }
 const raw = await rawSequencesPerSecond(
   MODEL,
@@ -133,3 +143,4 @@ cells.forEach((cell, i) => {
   ];
   console.log(`| ${row.join(' | ')} |`);
 });
+console.log(`\n${protocol.join('\n')}`);

@@ -1,11 +1,11 @@
 // Runs the compiled tests and closes with a line of totals. Without an argument: everything that needs only Node and
-// npm. With one: the tests of that folder, which need a browser or a container builder.
+// npm. With one: the tests of that folder, which need what npm does not bring.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-const SEPARATE = ['browser', 'container'];
+const SEPARATE = ['browser', 'clients', 'container', 'redis', 'third-party'];
 const root = import.meta.dirname;
 const [only] = process.argv.slice(2);
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })

@@ -38,7 +38,7 @@ export async function continuity(signature: Signature, run: RunFeeds, tolerance:
       const time = rowTimeAxis(axes);
       const after = time === null ? expected : slice({ ...expected, dtype }, time, cut, length);
       const difference = differenceOf(rowOf(second, tensor, axes, follows), after, dtype);
-      if (!(difference <= worst)) worst = difference;
+      if (difference > worst || Number.isNaN(difference)) worst = difference; // NaN stays
     }
   }
   return worst === 0 ? 'exact' : worst <= tolerance ? 'tolerance' : 'no';

@@ -118,7 +118,7 @@ export async function loadModel(
     const cache = options.certificateCache ? new CertificateCache(root, name, version, facts) : undefined;
     const proof = await prove(folder, graph, given, options, run, await cache?.read());
     const { signature, limits, certificate, mixing } = proof;
-    await cache?.write(proof);
+    await cache?.write({ manifest: proof.manifest, certificate });
 
     let provider: ProviderFacts = { requested, ...pool.facts };
     if (provider.provider === 'cuda') {

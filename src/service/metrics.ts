@@ -54,21 +54,22 @@ export class Metrics {
       'Batch size x longest length, summed over runs; its share above polyhead_steps_total is padding.',
     );
     this.#crashes = counter('polyhead_worker_crashes_total', 'Worker threads that died and were started again.');
+    // Before the first gauge is read, all of them are set.
+    const collect = () => {
+      for (const set of this.#gauges) set();
+    };
     this.#certificate = new Gauge({
       name: 'polyhead_certificate_info',
       help: 'What shares a run, and what the batching certificate found out about rows and lengths.',
       labelNames: ['model', 'version', 'mixing', 'rows', 'lengths'],
       registers,
+      collect,
     });
-    const collect = () => {
-      for (const set of this.#gauges) set();
-    };
     this.#pending = new Gauge({
       name: 'polyhead_pending_sequences',
       help: 'Sequences admitted and not yet answered.',
       labelNames: MODEL,
       registers,
-      collect,
     });
     this.#workers = new Gauge({
       name: 'polyhead_workers_alive',

@@ -104,6 +104,34 @@ test('every mistake is named by its place in the file', async () => {
   for (const [content, expected] of MISTAKES) assert.match(await refusalOf(read(content)), expected);
 });
 
+test('labels may stand in a file beside the manifest, one a line', async () => {
+  const inFile = { name: 'y', tensor: 'y', kind: 'multiclass', labelsFile: 'labels.txt' };
+  const labelsOf = async (content: string) => {
+    writeFileSync(folder.at('labels.txt'), content);
+    const manifest = await read(head(inFile));
+    return (manifest.heads[0] as { labels: string[] }).labels;
+  };
+  assert.deepEqual(await labelsOf('fog\nrain\nsun\n'), ['fog', 'rain', 'sun']);
+  assert.deepEqual(await labelsOf('fog\r\nau jasmin\r\n東京'), ['fog', 'au jasmin', '東京']);
+  const faults: [string, RegExp][] = [
+    ['fog\n', /^manifest\.json: heads\.0\.labels: /],
+    ['fog\nfog\n', /^manifest\.json: heads\.0\.labels: labels must differ from each other$/],
+    ['fog\n\nsun\n', /^manifest\.json: heads\.0\.labels\.1: /],
+  ];
+  for (const [content, expected] of faults) assert.match(await refusalOf(labelsOf(content)), expected);
+  rmSync(folder.at('labels.txt'));
+  assert.equal(await refusalOf(read(head(inFile))), 'labels.txt is missing');
+  const both = head({ ...inFile, labels: ['a', 'b'] });
+  assert.equal(await refusalOf(read(both)), 'manifest.json: head "y" has labels and a labelsFile');
+  const outside = head({ ...inFile, labelsFile: '../labels.txt' });
+  assert.match(await refusalOf(read(outside)), /^manifest\.json: heads\.0\.labelsFile: a plain file name/);
+  const neither = head({ name: 'y', tensor: 'y', kind: 'multilabel' });
+  assert.match(
+    await refusalOf(read(neither)),
+    /^manifest\.json: heads\.0: labels: expected two or more, here or in labelsFile$/,
+  );
+});
+
 test('several mistakes are told together, at most eight of them', async () => {
   const two = await refusalOf(read({ ...LEAST, extra: 1, heads: [{ ...HEAD, per: 'day' }] }));
   assert.match(

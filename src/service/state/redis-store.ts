@@ -23,15 +23,18 @@ const INDEX = '{polyhead}:streams';
 const ANSWER_MS = 2000;
 const COUNT_EVERY_MS = 5000;
 
-/** Each script is one indivisible step. KEYS: record, lock, index. A record's fields are written as they are given. */
+/**
+ * Each script is one indivisible step. KEYS: record, lock, index. A record's fields are written as they are given, all of
+ * them, and before anything else is: a Redis that is full refuses a script at its first write only.
+ */
 const CREATE = `
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[1])
 if redis.call('EXISTS', KEYS[2]) == 1 then return 'BUSY' end
-if not redis.call('ZSCORE', KEYS[3], KEYS[1]) and redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[3]) then return 'FULL' end
-redis.call('DEL', KEYS[1])
+local mine = tonumber(redis.call('ZSCORE', KEYS[3], KEYS[1]) or '0') > tonumber(ARGV[1])
+if not mine and redis.call('ZCOUNT', KEYS[3], '(' .. ARGV[1], '+inf') >= tonumber(ARGV[3]) then return 'FULL' end
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[1] + ARGV[2], KEYS[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[1])
 return 'OK'`;
 const HOLD = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'NONE' end
@@ -66,7 +69,7 @@ export class RedisStreamStore implements StreamStore {
     this.#bounds = bounds;
     this.#types = types;
     const count = () =>
-      this.#command(['ZCARD', INDEX]).then(
+      this.#command(['ZCOUNT', INDEX, `(${Date.now()}`, '+inf']).then(
         found => {
           this.#streams = Number(found);
         },
@@ -80,6 +83,7 @@ export class RedisStreamStore implements StreamStore {
     const { createClient, RESP_TYPES } = await import('@redis/client');
     const client = createClient({
       url,
+      RESP: 2, // a hash is a list of names and values, in a script's answer as in a command's
       disableOfflineQueue: true,
       socket: {
         connectTimeout: ANSWER_MS,
@@ -176,9 +180,13 @@ export class RedisStreamStore implements StreamStore {
         }),
       ]);
     } catch (error) {
-      throw new ServiceError('STREAMS_UNAVAILABLE', 'the stream store cannot be reached; try again shortly', {
-        cause: error,
-      });
+      throw new ServiceError(
+        'STREAMS_UNAVAILABLE',
+        'the stream store does not answer or has no room; try again shortly',
+        {
+          cause: error,
+        },
+      );
     } finally {
       clearTimeout(late);
     }

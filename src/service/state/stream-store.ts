@@ -103,7 +103,8 @@ export class MemoryStreamStore implements StreamStore {
   async commit({ record, lock }: Held, state: Uint8Array, length: number): Promise<void> {
     const kept = this.#streams.get(record.id);
     if (kept?.lock !== lock) throw lost();
-    const used = { ...record, state, length, usedMs: this.#now() };
+    const own = new Uint8Array(state); // a small Buffer is a slice of a pool, all of which it would keep
+    const used = { ...record, state: own, length, usedMs: this.#now() };
     this.#streams.delete(record.id); // to the back
     this.#streams.set(record.id, { record: used, bytes: kept.bytes });
   }
