@@ -35,8 +35,9 @@ function madeUp(signature: Signature): unknown {
 
 function partToJson({ spec, width, tensor }: SignatureInput, { data, dims, length }: Part): unknown {
   const values = plainValues(tensor.dtype, data).map(v => (typeof v === 'bigint' ? Number(v) : v));
+  const short = (v: unknown) => (typeof v === 'number' ? Math.round(v * 1000) / 1000 : v);
   if (spec.kind === 'side') return values[0];
-  if (spec.kind !== 'numeric') return nest(values, dims);
+  if (spec.kind !== 'numeric') return nest(values.map(short), dims);
   return Array.from({ length }, (_, t) => {
     const step = spec.features.map((feature, f) => [feature.name, values[t * width + f]]);
     return Object.fromEntries(step);

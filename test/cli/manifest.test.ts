@@ -17,7 +17,6 @@ const OPTIONS = {
   ...configOf({ POLYHEAD_EXECUTION_PROVIDER: 'cpu', POLYHEAD_WORKERS: '1' }),
   certificateCache: false,
 };
-const ROWS = ['alone', 'tolerance', 'exactInPairs', 'exact'];
 
 async function load(folder: string): Promise<LoadedModel> {
   const model = await loadModel(
@@ -68,7 +67,7 @@ describe('for every graph of the catalogue', { concurrency: 2 }, () => {
       assert.equal(inferred, false);
       assert.ok(golden && golden.cases > 0);
       const { rows, lengths } = certificate;
-      assert.ok(ROWS.indexOf(rows) >= ROWS.indexOf(truth.rows), `rows ${rows}, without a manifest ${truth.rows}`);
+      assert.ok(rows !== 'alone' || truth.rows === 'alone', `rows ${rows}, without a manifest ${truth.rows}`);
       if (truth.lengths !== 'equalOnly') assert.equal(lengths, truth.lengths);
       assert.deepEqual(
         (manifest.state ?? []).map(({ input, output }) => ({ input, output })),

@@ -10,6 +10,9 @@ import { startApp, type TestApp } from '../support/service.ts';
 
 const entries = catalogue();
 
+/** Whether rows may share a run. In which last bits they then differ from the row alone is the processor's. */
+const rowsOf = (verdict: string) => (verdict === 'alone' ? 'alone' : 'together');
+
 describe('exported graphs without a manifest', () => {
   let app: TestApp;
   let origin: string;
@@ -37,11 +40,11 @@ describe('exported graphs without a manifest', () => {
       const { axes, rows, lengths } = certificate;
       const roles = Object.fromEntries(signature.feeds.map(({ tensor, role }) => [tensor.name, role]));
       const state = signature.state.map(({ input, output }) => ({ input: input.name, output }));
-      return { name, axes: { ...axes }, roles, state, rows, lengths };
+      return { name, axes: { ...axes }, roles, state, rows: rowsOf(rows), lengths };
     };
     for (const { name, truth } of entries) {
       const { axes, roles, state, rows, lengths } = truth;
-      assert.deepEqual(facts({ name }), { name, axes, roles, state, rows, lengths });
+      assert.deepEqual(facts({ name }), { name, axes, roles, state, rows: rowsOf(rows), lengths });
     }
   });
 
