@@ -2,6 +2,7 @@
 // letter, and the server goes on.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import {
   answerOf,
   type Body,
@@ -195,6 +196,7 @@ describe('requests that cannot be answered', () => {
       errorOf(await call(LSTM, { body, headers: { 'content-encoding': coding } }), 400, /damaged/);
     }
     answerOf(await call(LSTM, { body, headers: { 'content-encoding': 'identity' } }));
+    answerOf(await call(LSTM, { body: gzipSync(body), headers: { 'content-encoding': 'GZip' } }));
   });
 
   it('repository calls: 400 for bodies of another form', async () => {

@@ -11,7 +11,7 @@ const CODERS = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
 /** Inflates a request's body as it is read; the server's body limit holds for what comes out. */
 export const inflate: preParsingHookHandler = (request, _reply, payload, done) => {
-  const coding = request.headers['content-encoding'];
+  const coding = request.headers['content-encoding']?.toLowerCase();
   if (coding === undefined || coding === 'identity') return done(null, payload);
   if (coding !== 'gzip' && coding !== 'deflate') {
     return done(new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'the body may be compressed with gzip or deflate'));
