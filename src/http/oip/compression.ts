@@ -10,7 +10,7 @@ const WORTH_BYTES = 1024;
 const CODERS = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
 /** Inflates a request's body as it is read; the server's body limit holds for what comes out. */
-export const inflate: preParsingHookHandler = (request, _reply, payload, done) => {
+export const inflate: preParsingHookHandler = (request, reply, payload, done) => {
   const coding = request.headers['content-encoding']?.toLowerCase();
   if (coding === undefined || coding === 'identity') return done(null, payload);
   if (coding !== 'gzip' && coding !== 'deflate') {
@@ -23,6 +23,8 @@ export const inflate: preParsingHookHandler = (request, _reply, payload, done) =
   payload.on('error', error => inflated.destroy(error));
   inflated.on('error', () => {}); // who reads the body hears of it; where nobody does, it must not end the process
   payload.pipe(inflated);
+  // Where the answer came before the body's end, the rest is read and dropped, so that the caller gets to read the answer.
+  reply.raw.once('finish', () => payload.unpipe(inflated).resume());
   done(null, inflated);
 };
 
