@@ -42,6 +42,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   app.setSerializerCompiler(serializerCompiler);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') return done(null, undefined); // some clients name a type for a body that they do not send
     try {
       done(null, JSON.parse(body as string));
     } catch {

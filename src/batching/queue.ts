@@ -116,7 +116,7 @@ export class EntryQueue {
     const { company, longest, parts } = entry.sequence;
     const mixing = this.#mixingOf(entry);
     if (mixing === 'classes') return classKey(company, lengthClass(longest));
-    return mixing === 'alone' ? 'alone' : `${company}|=${parts.map(part => part?.length ?? '').join()}`;
+    return mixing === 'alone' ? 'alone' : `${company}|=${parts.map(part => part?.length ?? 1).join()}`;
   }
 
   #oldestClass(): string | number | undefined {

@@ -1,6 +1,6 @@
 // Many sequences into one run and back: pad, tell the graph what is padding, start the state at zero; then split.
 import { ServiceError } from '../core/errors.ts';
-import { elementCount, place, type Tensor, type TensorData, type Tensors, viewOf, zeros } from '../core/tensor.ts';
+import { elementCount, place, type Tensor, type Tensors, zeros } from '../core/tensor.ts';
 import { putRow, rowsAreRuns, type TensorRow, takeRow } from './rows.ts';
 import type { Part, Sequence } from './sequence.ts';
 import { type Axes, type Feed, rowTimeAxis, type Signature } from './signature.ts';
@@ -105,12 +105,4 @@ export function split(signature: Signature, outputs: Tensors, sequences: readonl
 /** A row of one output; where it has time steps, only as many as the feed `follows` has. */
 export function rowOf(row: Row, tensor: string, axes: Axes, follows: number): TensorRow {
   return takeRow(row.outputs[tensor], axes, row.index, row.sequence.parts[follows]?.length ?? 1);
-}
-
-/** The same as plain values: a step after the other, padding perhaps left at the end. */
-export function rowValues(row: Row, tensor: string, axes: Axes, follows: number): TensorData {
-  if (!rowsAreRuns(axes)) return rowOf(row, tensor, axes, follows).data;
-  const { data } = row.outputs[tensor];
-  const stride = data.length / row.batchSize;
-  return viewOf(data, row.index * stride, (row.index + 1) * stride);
 }

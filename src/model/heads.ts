@@ -2,8 +2,9 @@
 import { ServiceError } from '../core/errors.ts';
 import { fromFloat16 } from '../core/float16.ts';
 import type { DType, TensorData } from '../core/tensor.ts';
-import { type Row, rowOf, rowValues } from './collate.ts';
+import { type Row, rowOf } from './collate.ts';
 import { plainValues } from './nested.ts';
+import { rowsAreRuns } from './rows.ts';
 import type { SignatureHead } from './signature.ts';
 
 /** One decision among labels. `probabilities` stand in the order of the head's labels. */
@@ -57,35 +58,40 @@ function tensorAnswer({ spec, axes, follows }: SignatureHead, row: Row): TensorA
 /** Decodes so many steps of a row. */
 function decoderOfKind(head: SignatureHead): (row: Row, steps: number) => Answer[] {
   const { spec, width } = head;
-  const each = (row: Row, steps: number, answer: (values: Floats) => Answer) => {
-    const values = floatsOf(head, row, spec.tensor, steps);
-    return Array.from({ length: steps }, (_, s) => answer(values.subarray(s * width, (s + 1) * width)));
+  const spanOf = spanReader(head);
+  /** One answer a step, each from the values that begin at a place of the run's data. */
+  const each = (row: Row, steps: number, answer: (data: Floats, start: number) => Answer) => {
+    const { data, start } = spanOf(row, spec.tensor, steps);
+    if (steps === 1) return [answer(data, start)];
+    return Array.from({ length: steps }, (_, s) => answer(data, start + s * width));
   };
+  const slice = (data: Floats, start: number) => data.subarray(start, start + width);
   switch (spec.kind) {
     case 'binary': {
       const probability = spec.activation === 'logits' ? sigmoid : (value: number) => value;
       return (row, steps) =>
-        each(row, steps, values => {
-          const p = probability(values[0]);
+        each(row, steps, (data, start) => {
+          const p = probability(data[start]);
           return { label: p >= spec.threshold ? 1 : 0, probabilities: [1 - p, p] };
         });
     }
     case 'multiclass':
       return (row, steps) =>
-        each(row, steps, values => ({
-          label: largest(values),
-          probabilities: spec.activation === 'logits' ? softmax(values) : values,
-        }));
+        each(row, steps, (data, start) => {
+          const values = slice(data, start);
+          return { label: largest(values), probabilities: spec.activation === 'logits' ? softmax(values) : values };
+        });
     case 'ordinal':
       return (row, steps) =>
-        each(row, steps, values => {
-          const beyond = spec.activation === 'logits' ? Float64Array.from(values, sigmoid) : values;
-          const probabilities = spread(beyond);
+        each(row, steps, (data, start) => {
+          const values = slice(data, start);
+          const probabilities = spread(spec.activation === 'logits' ? Float64Array.from(values, sigmoid) : values);
           return { label: largest(probabilities), probabilities };
         });
     case 'multilabel':
       return (row, steps) =>
-        each(row, steps, values => {
+        each(row, steps, (data, start) => {
+          const values = slice(data, start);
           const probabilities = spec.activation === 'logits' ? Float64Array.from(values, sigmoid) : values;
           const labels = Array.from(probabilities.keys()).filter(i => probabilities[i] >= spec.threshold);
           return { labels, probabilities };
@@ -93,16 +99,21 @@ function decoderOfKind(head: SignatureHead): (row: Row, steps: number) => Answer
     case 'regression': {
       const { interval, scale, offset } = spec;
       const plain = scale === 1 && offset === 0;
-      const read = (row: Row, tensor: string, steps: number) => {
-        const values = floatsOf(head, row, tensor, steps);
-        return plain ? values : Float64Array.from(values, value => value * scale + offset);
-      };
-      if (!interval) return (row, steps) => Array.from(read(row, spec.tensor, steps), value => ({ value }));
+      const real = (value: number) => (plain ? value : value * scale + offset);
+      if (!interval) return (row, steps) => each(row, steps, (data, start) => ({ value: real(data[start]) }));
       const [low, high] = scale > 0 ? [interval.lower, interval.upper] : [interval.upper, interval.lower];
       return (row, steps) => {
-        const lower = read(row, low, steps);
-        const upper = read(row, high, steps);
-        return Array.from(read(row, spec.tensor, steps), (value, s) => ({ value, lower: lower[s], upper: upper[s] }));
+        const lower = spanOf(row, low, steps);
+        const upper = spanOf(row, high, steps);
+        let step = 0;
+        return each(row, steps, (data, start) => {
+          const s = step++;
+          return {
+            value: real(data[start]),
+            lower: real(lower.data[lower.start + s]),
+            upper: real(upper.data[upper.start + s]),
+          };
+        });
       };
     }
     case 'tensor':
@@ -110,16 +121,32 @@ function decoderOfKind(head: SignatureHead): (row: Row, steps: number) => Answer
   }
 }
 
-/** The values of `steps` steps of a row, checked to be finite. */
-function floatsOf({ axes, follows, width }: SignatureHead, row: Row, tensor: string, steps: number): Floats {
-  const all = rowValues(row, tensor, axes, follows);
-  const data = row.outputs[tensor].dtype === 'float16' ? Float32Array.from(all as Uint16Array, fromFloat16) : all;
-  const values = (data as Floats).subarray(0, steps * width);
-  if (values.length < steps * width) throw notFinite(tensor, row, values.length, 'missing');
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) throw notFinite(tensor, row, i, values[i]);
-  }
-  return values;
+/** Where a row's values lie, a step after the other. */
+interface Span {
+  readonly data: Floats;
+  readonly start: number;
+}
+
+/** Finds the values of `steps` steps of a row, without a copy where the layout allows, and checks that they are finite. */
+function spanReader({ axes, follows, width }: SignatureHead): (row: Row, tensor: string, steps: number) => Span {
+  const runs = rowsAreRuns(axes);
+  return (row, tensor, steps) => {
+    const output = row.outputs[tensor];
+    const half = output.dtype === 'float16';
+    const whole = runs ? output.data : rowOf(row, tensor, axes, follows).data;
+    const stride = runs ? whole.length / row.batchSize : whole.length;
+    const start = runs ? row.index * stride : 0;
+    const count = steps * width;
+    if (stride < count) throw notFinite(tensor, row, stride, 'missing');
+    const data = (
+      half ? Float32Array.from(whole.slice(start, start + count) as Uint16Array, fromFloat16) : whole
+    ) as Floats;
+    const from = half ? 0 : start;
+    for (let i = from; i < from + count; i++) {
+      if (!Number.isFinite(data[i])) throw notFinite(tensor, row, i - from, data[i]);
+    }
+    return { data, start: from };
+  };
 }
 
 function notFinite(tensor: string, row: Row, index: number, value: TensorData[number] | boolean): ServiceError {

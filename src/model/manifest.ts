@@ -57,6 +57,7 @@ const input = z
       ...inputShared,
       kind: z.literal('tensor').describe("Callers send the row as nested arrays of the tensor's own shape and type."),
       timeAxis: axis.nullable().default(1).describe('Where the time steps lie; null: the tensor has none.'),
+      openSize: positive.optional().describe('A size to try the other axes with that the graph leaves open.'),
     }),
     z.strictObject({
       name: inputShared.name,

@@ -78,7 +78,7 @@ function rowPart(input: SignatureInput, spec: RowInput, length: number, random: 
   }
   const { batch } = input.axes;
   const dims = (batch === null ? input.tensor.dims : input.tensor.dims.toSpliced(batch, 1)).map(dim =>
-    typeof dim === 'number' ? dim : FREE,
+    typeof dim === 'number' ? dim : (spec.openSize ?? OPEN_SIZE),
   );
   const time = rowTimeAxis(input.axes);
   if (time !== null) dims[time] = length;
@@ -87,7 +87,7 @@ function rowPart(input: SignatureInput, spec: RowInput, length: number, random: 
 }
 
 /** The size given to an axis that is neither batch nor time and that the graph leaves open. */
-const FREE = 16;
+const OPEN_SIZE = 16;
 
 /** Small numbers from -1 to 1 for floats; for whole numbers, which may be ids, 0 and 1. */
 function randomData(dtype: DType, count: number, random: () => number): TensorData {

@@ -33,7 +33,8 @@ The golden cases are PyTorch's float values; their worst distance is {m['golden_
 further off: the tolerance holds for the golden cases, not for every history.
 
 **Never batched.** The scale of the input is taken over the whole batch, so neighbours move an answer: by up to {m['neighbours_worst']:.3f} in batches of eight test days.
-The server finds this when it loads the graph and runs every sequence alone.
+The server finds this when it loads the graph and runs every sequence alone. Nor can it be continued: a history cut in two is scaled
+twice, so streams and state tokens are refused.
 
 | median µs a run, one history, one thread | float32 | 8 bits |
 | --- | --- | --- |

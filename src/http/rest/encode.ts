@@ -15,8 +15,12 @@ const writers = new WeakMap<SignatureHead, HeadWriter>();
 /** The body of a predict reply. Without `detail`, heads per sequence tell all probabilities, heads per step the top one. */
 export function encodePredictions(model: LoadedModel, result: Predictions, detail: Detail | undefined): string {
   const write = result.heads.map(writerOf);
-  const texts = result.predictions.map(prediction => predictionText(write, prediction, detail));
-  return `{"model":${JSON.stringify(model.name)},"version":${JSON.stringify(model.version)},"predictions":[${texts.join()}]}`;
+  let text = `{"model":${JSON.stringify(model.name)},"version":${JSON.stringify(model.version)},"predictions":[`;
+  result.predictions.forEach((prediction, p) => {
+    if (p > 0) text += ',';
+    text += predictionText(write, prediction, detail);
+  });
+  return `${text}]}`;
 }
 
 /** One prediction, as it stands in a reply. */

@@ -3,7 +3,7 @@ import type { Graph } from '../../model/graph.ts';
 import { type Manifest, parseManifest } from '../../model/manifest.ts';
 import type { RunFeeds } from '../golden.ts';
 import { findAxes } from './axes.ts';
-import { holdsOneValue, Probe } from './probe.ts';
+import { holdsOneValue, openAxes, Probe } from './probe.ts';
 import { findRoles } from './roles.ts';
 
 /** The most time steps of an input whose number of steps is open. */
@@ -36,6 +36,9 @@ export async function inferManifest(graph: Graph, run: RunFeeds): Promise<Manife
           tensor: info.name,
           batchAxis: found?.batch ?? null,
           timeAxis: found?.time ?? null,
+          ...(openAxes(info).some(axis => axis !== found?.batch && axis !== found?.time)
+            ? { openSize: axes.filling.steps }
+            : {}),
           ...(teller ? { [teller.by]: teller.input } : {}),
           ...(found?.sameTimeAs && !filled.has(found.sameTimeAs) ? { sameTimeAs: found.sameTimeAs } : {}),
           time:

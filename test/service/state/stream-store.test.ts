@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MemoryStreamStore, type StreamStore } from '../../../src/service/state/stream-store.ts';
+import { bytesUsed } from '../../support/memory.ts';
 import { HOLD_MS, recordOf, refused, storeCases } from '../../support/store-cases.ts';
 
 storeCases('streams in memory', async bounds => new MemoryStreamStore(bounds));
@@ -84,6 +85,23 @@ describe('the bounds of streams in memory', () => {
     clock.now += 400;
     await create('c');
     assert.deepEqual([await store.read('a'), (await store.read('b'))?.id], [undefined, 'b']);
+  });
+
+  it('takes of memory what it counts, also when most streams have ended', async () => {
+    const { store, create } = storeAt({ streams: 20_000 });
+    const idOf = (i: number) => `${i}`.padStart(36, '0');
+    const step = async (i: number) => {
+      await create(idOf(i), 256);
+      const state = Buffer.concat([Buffer.alloc(256, i)]); // as a step gives it: a slice of Node's pool
+      await store.commit(await store.hold(idOf(i), HOLD_MS), state, 1);
+    };
+    const before = await bytesUsed();
+    for (let i = 0; i < 10_000; i++) await step(i);
+    const full = (await bytesUsed()) - before;
+    assert.ok(full < 1.1 * store.usage().bytes, `${full / 10_000} bytes for a stream, ${256 + OVERHEAD} counted`);
+    for (let i = 0; i < 10_000; i++) if (i % 10) await store.remove(idOf(i));
+    const left = (await bytesUsed()) - before;
+    assert.ok(left < 2 * store.usage().bytes, `${left / 1000} bytes for each that is left`);
   });
 
   it('keeps count through thousands of random deeds', async () => {
