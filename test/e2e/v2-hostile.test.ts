@@ -25,6 +25,13 @@ const padded = (size: number) => Buffer.concat([SMALL.body, Buffer.alloc(size - 
 describe('hostile bodies', () => {
   let server: ServerProcess;
   const post = (body: Buffer, headers: http.OutgoingHttpHeaders = {}) => send(server.origin, INFER, { body, headers });
+  /** Sends the head alone: who writes on while the server closes may never read its answer. */
+  const refusedByLength = async (length: number, more = '') => {
+    const head = `POST ${INFER} HTTP/1.1\r\nhost: a\r\ncontent-length: ${length}\r\n${more}connection: close\r\n\r\n`;
+    const { text } = await (await connect(server.origin, head)).ended;
+    const { status, headers, text: body } = parseReply(text);
+    errorOf({ status, headers, bytes: Buffer.from(body) }, 413);
+  };
   const sample = async (name: string) =>
     parseMetrics((await send(server.origin, '/metrics')).bytes.toString()).samples.get(name) ?? Number.NaN;
   before(async () => {
@@ -53,13 +60,7 @@ describe('hostile bodies', () => {
 
   it('a body of exactly the limit is read, one byte more is 413', async () => {
     answerOf(await post(padded(LIMIT)));
-    errorOf(await post(padded(LIMIT + 1)), 413);
-    for (const length of [LIMIT + 1, 2 ** 31, 2 ** 53 - 1]) {
-      const head = `POST ${INFER} HTTP/1.1\r\nhost: a\r\ncontent-length: ${length}\r\nconnection: close\r\n\r\n`;
-      const { text } = await (await connect(server.origin, head)).ended;
-      const { status, headers, text: body } = parseReply(text);
-      errorOf({ status, headers, bytes: Buffer.from(body) }, 413);
-    }
+    for (const length of [LIMIT + 1, 2 ** 31, 2 ** 53 - 1]) await refusedByLength(length);
   });
 
   it('what inflates to more than the limit is 413, and costs neither memory nor time', async () => {
@@ -90,7 +91,7 @@ describe('hostile bodies', () => {
       const packed = pack(SMALL.body);
       const damaged = Buffer.from(packed);
       damaged[Math.floor(damaged.length / 2)] ^= 0xff;
-      errorOf(await post(padded(LIMIT + 1), { 'content-encoding': coding }), 413); // by its length, and no such coding
+      await refusedByLength(LIMIT + 1, `content-encoding: ${coding}\r\n`);
       for (const body of [packed.subarray(0, -5), packed.subarray(0, 12), damaged, Buffer.alloc(0)]) {
         errorOf(await post(body, { 'content-encoding': coding }), 400);
       }
