@@ -78,6 +78,15 @@ export function copyBlock(from: Corner, to: Corner, extent: readonly number[]): 
   if (elementCount(extent) > 0) copy(0, from.offset, to.offset);
 }
 
+/** The part of a tensor from `from` up to `to` on one axis, copied. */
+export function sliceAxis({ dtype, dims, data }: Tensor, axis: number, from: number, to: number): Tensor {
+  const extent = dims.with(axis, to - from);
+  const part = zeros(dtype, extent);
+  const offset = from * elementCount(dims.slice(axis + 1));
+  copyBlock({ data, dims, offset }, { ...part, offset: 0 }, extent);
+  return part;
+}
+
 /** How far apart neighbours on each axis lie in a row-major array. */
 export function strides(dims: readonly number[]): number[] {
   const result = new Array<number>(dims.length);

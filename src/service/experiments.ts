@@ -1,5 +1,5 @@
 // Two more questions to a graph: does its state continue a sequence, and does a side input change its answers?
-import { copyBlock, elementCount, type Tensors, zeroData } from '../core/tensor.ts';
+import { sliceAxis } from '../core/tensor.ts';
 import { collate, type Row, rowOf } from '../model/collate.ts';
 import { takeRow } from '../model/rows.ts';
 import type { Part, Sequence } from '../model/sequence.ts';
@@ -36,7 +36,7 @@ export async function continuity(signature: Signature, run: RunFeeds, tolerance:
       const { dtype } = second.outputs[tensor];
       const expected = rowOf(once, tensor, axes, follows);
       const time = rowTimeAxis(axes);
-      const after = time === null ? expected : slice({ ...expected, dtype }, time, cut, length);
+      const after = time === null ? expected : sliceAxis({ ...expected, dtype }, time, cut, length);
       const difference = differenceOf(rowOf(second, tensor, axes, follows), after, dtype);
       if (difference > worst || Number.isNaN(difference)) worst = difference; // NaN stays
     }
@@ -59,17 +59,9 @@ function piece(signature: Signature, sequence: Sequence, from: number, to: numbe
     const { axes, tensor } = signature.feeds[f];
     const time = rowTimeAxis(axes);
     if (!part || time === null) return part;
-    return { ...slice({ ...part, dtype: tensor.dtype }, time, from, to), length: to - from };
+    return { ...sliceAxis({ ...part, dtype: tensor.dtype }, time, from, to), length: to - from };
   });
   return { ...sequence, parts, length: to - from, longest: to - from };
-}
-
-function slice(row: Tensors[string], axis: number, from: number, to: number): Pick<Part, 'dims' | 'data'> {
-  const dims = row.dims.with(axis, to - from);
-  const data = zeroData(row.dtype, elementCount(dims));
-  const offset = from * elementCount(row.dims.slice(axis + 1));
-  copyBlock({ data: row.data, dims: row.dims, offset }, { data, dims, offset: 0 }, dims);
-  return { dims, data };
 }
 
 /** For each side input, whether another value changes any answer. */

@@ -1,7 +1,7 @@
 // Which inputs are lengths, a mask or state, confirmed by what they do; what is not confirmed stays the caller's.
 
 import { toFloat16 } from '../../core/float16.ts';
-import { copyBlock, elementCount, type Tensor, type Tensors, zeroData, zeros } from '../../core/tensor.ts';
+import { sliceAxis, type Tensor, type Tensors, zeroData, zeros } from '../../core/tensor.ts';
 import type { TensorInfo } from '../../model/graph.ts';
 import { differenceOf } from '../examiner.ts';
 import { CLOSE, type FoundAxes } from './axes.ts';
@@ -156,7 +156,7 @@ class Experiment {
     for (const [name, tensor] of Object.entries(full)) {
       const { time, steps: allowed } = inputs.get(name) ?? { time: null, steps: 1 };
       const cut = time !== null && allowed === 'any' && (data === undefined || group(name) === group(data));
-      feeds[name] = given[name] ?? (cut ? slice(tensor, time, from, steps) : tensor);
+      feeds[name] = given[name] ?? (cut ? sliceAxis(tensor, time, from, steps) : tensor);
     }
     for (const { input, by } of this.told.values()) {
       const info = this.#probe.graph.inputs.find(({ name }) => name === input) as TensorInfo;
@@ -171,8 +171,8 @@ class Experiment {
     const [a, b] = [one[name], other[name]];
     if (time === null) return differenceOf(a, b, a.dtype) <= CLOSE;
     const steps = Math.min(a.dims[time], b.dims[time] - from);
-    const later = slice(b, time, from, from + steps);
-    return differenceOf(slice(a, time, 0, steps), later, a.dtype) <= CLOSE;
+    const later = sliceAxis(b, time, from, from + steps);
+    return differenceOf(sliceAxis(a, time, 0, steps), later, a.dtype) <= CLOSE;
   }
 }
 
@@ -187,14 +187,6 @@ function saying({ dtype, dims }: TensorInfo, by: 'lengths' | 'mask', steps: numb
   const one = dtype === 'int64' ? 1n : dtype === 'float16' ? toFloat16(1) : 1;
   for (let i = 0; i < valid; i++) data[i] = one as never;
   return { dtype, dims: dims.length === 2 ? [1, steps] : [steps], data };
-}
-
-function slice(tensor: Tensor, axis: number, from: number, to: number): Tensor {
-  const dims = tensor.dims.with(axis, to - from);
-  const data = zeroData(tensor.dtype, elementCount(dims));
-  const offset = from * elementCount(tensor.dims.slice(axis + 1));
-  copyBlock({ ...tensor, offset }, { data, dims, offset: 0 }, dims);
-  return { dtype: tensor.dtype, dims, data };
 }
 
 /** How much two names have in common: their stems without direction and number, or their first letter. */
