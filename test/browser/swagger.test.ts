@@ -18,7 +18,7 @@ const FLAGS = [
 ];
 // For the picture: the call and its reply on one screen. Long texts are shortened and what says nothing is left out.
 const COMPACT = `
-  .topbar, .curl-command, .request-url, .scheme-container, .info .link, .info__license { display: none }
+  .opblock:not(.is-open), .topbar, .curl-command, .request-url, .scheme-container, .info .link, .info__license { display: none }
   .opblock-section > .opblock-section-header, .opblock-section .parameters-container { display: none }
   .responses-inner > div > h4, .view-line-link { display: none }
   .swagger-ui .info { margin: 16px 0 0 }
