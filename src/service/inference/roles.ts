@@ -5,7 +5,7 @@ import { sliceAxis, type Tensor, type Tensors, zeroData, zeros } from '../../cor
 import type { TensorInfo } from '../../model/graph.ts';
 import { differenceOf } from '../examiner.ts';
 import { CLOSE, type FoundAxes } from './axes.ts';
-import { isFloat, openAxes, type Probe } from './probe.ts';
+import { isFloat, openAxes, openSize, type Probe } from './probe.ts';
 
 export interface Roles {
   /** The lengths or mask input of a data input, by the data input's name. */
@@ -57,10 +57,18 @@ class Experiment {
   told: Roles['told'] = new Map();
   readonly #probe: Probe;
   readonly #found: FoundAxes;
+  /** LONG for every size that is a number of steps. */
+  readonly #longTimes: ReadonlyMap<string, number>;
 
   constructor(probe: Probe, found: FoundAxes) {
     this.#probe = probe;
     this.#found = found;
+    this.#longTimes = new Map(
+      probe.graph.inputs.flatMap(info => {
+        const { time = null, steps } = found.inputs.get(info.name) ?? {};
+        return time !== null && steps === 'any' ? [[openSize(info, time), LONG] as const] : [];
+      }),
+    );
   }
 
   /**
@@ -150,7 +158,7 @@ class Experiment {
   /** Runs one row of so many steps (from `from` on); only inputs tied to `data` are cut, if it is given. */
   async #at(steps: number, given: Tensors, data?: string, from = 0): Promise<Tensors | undefined> {
     const { inputs, batch, filling } = this.#found;
-    const full = this.#probe.feeds(batch, { ...filling, steps: LONG, counts: steps - from });
+    const full = this.#probe.feeds(batch, { ...filling, counts: steps - from }, this.#longTimes);
     const feeds: Tensors = {};
     const group = (name: string) => inputs.get(name)?.sameTimeAs ?? name;
     for (const [name, tensor] of Object.entries(full)) {
