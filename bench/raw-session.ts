@@ -1,10 +1,10 @@
 // The other ceiling: one session in one thread, run in a loop on batches that are ready. No HTTP, no queue.
 import path from 'node:path';
 import { bindSignature } from '../src/model/bind.ts';
-import { collate } from '../src/model/collate.ts';
 import { readGraph } from '../src/model/graph.ts';
 import { readManifest } from '../src/model/manifest.ts';
 import { openSession } from '../src/runtime/session.ts';
+import { collate } from '../src/sequence/collate.ts';
 import { randomNumbers, randomSequence } from '../src/service/samples.ts';
 
 /** Sequences per second at a batch size and a sequence length. */

@@ -3,8 +3,8 @@
 import http from 'node:http';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { bytesUsed } from '../test/support/memory.ts';
-import { ROOT, startApp } from '../test/support/service.ts';
+import { bytesUsed } from '../test/support/server/memory.ts';
+import { ROOT, startApp } from '../test/support/server/service.ts';
 import { day } from './bodies.ts';
 import { startServer } from './processes.ts';
 

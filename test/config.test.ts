@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type Config, ConfigError, readInvocation } from '../src/config.ts';
 import { SETTINGS } from '../src/settings.ts';
-import { TemporaryRepository } from './support/repository.ts';
+import { TemporaryRepository } from './support/models/repository.ts';
 
 const folder = new TemporaryRepository();
 after(() => folder.remove());

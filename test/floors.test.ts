@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { ROOT } from './support/service.ts';
+import { ROOT } from './support/server/service.ts';
 
 const FLOORS = ['core', 'model', 'runtime', 'batching', 'service', 'http'];
 const TOP = FLOORS.length;

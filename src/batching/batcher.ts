@@ -1,9 +1,9 @@
 // The scheduler of one model: admits all of a request or nothing, and cuts a batch whenever a runner is free.
 import { ServiceError } from '../core/errors.ts';
-import { collate, type Row, split } from '../model/collate.ts';
-import { type Sequence, sequenceBytes } from '../model/sequence.ts';
 import type { Signature } from '../model/signature.ts';
 import { type Runner, RunnerLost, type RunResult } from '../runtime/runner.ts';
+import { collate, type Row, split } from '../sequence/collate.ts';
+import { type Sequence, sequenceBytes } from '../sequence/sequence.ts';
 import { type Batch, type BatchRules, type Entry, EntryQueue, type Mixing } from './queue.ts';
 import { Submission } from './submission.ts';
 

@@ -1,5 +1,5 @@
 // Waiting entries, one per sequence, kept by length class; a batch begins with the class of the oldest entry.
-import type { Sequence } from '../model/sequence.ts';
+import type { Sequence } from '../sequence/sequence.ts';
 import type { Submission } from './submission.ts';
 
 /** Which sequences may share a run: near lengths of any kind, equal lengths only, or none. */

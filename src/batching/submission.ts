@@ -1,6 +1,6 @@
 // What a caller waits for: all rows of its sequences, or one error. It settles exactly once.
 import type { ServiceError } from '../core/errors.ts';
-import type { Row } from '../model/collate.ts';
+import type { Row } from '../sequence/collate.ts';
 
 /** What a submission's sequences rode in; where they rode apart, the longest wait and run and the largest batch. */
 export interface Ride {

@@ -1,5 +1,5 @@
 // A certificate for people: what may share a run and why, what was tried, and what speaks against more.
-import type { Certificate, Verdict } from '../service/certificate-schema.ts';
+import type { Certificate, Verdict } from '../proof/certificate.ts';
 import type { Certified } from './certify.ts';
 import { grouped, heading, printable, shapeText, table } from './text.ts';
 

@@ -5,9 +5,9 @@ import type { Config } from '../config.ts';
 import { LoadError, messageOf } from '../core/errors.ts';
 import { type Graph, readGraph } from '../model/graph.ts';
 import { type Manifest, readManifest } from '../model/manifest.ts';
+import type { RunFeeds } from '../proof/golden.ts';
 import type { ProviderChoice } from '../runtime/messages.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
-import type { RunFeeds } from '../service/golden.ts';
 
 /** @throws {LoadError} that names the file as it was given. */
 export async function readGraphFile(file: string): Promise<Graph> {

@@ -1,7 +1,7 @@
 // What a graph output means, guessed from the operator that writes it and checked against the graph's own answers.
 import { fromFloat16 } from '../core/float16.ts';
-import { type Row, rowOf } from '../model/collate.ts';
 import { rowTimeAxis, type SignatureHead } from '../model/signature.ts';
+import { type Row, rowOf } from '../sequence/collate.ts';
 import type { Written } from './guess.ts';
 
 /** Operators that only move values: what wrote the values is not known. */

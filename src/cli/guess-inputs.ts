@@ -1,9 +1,9 @@
 // What callers would send for a graph input, guessed from its type and rank; the size of a table of ids by experiment.
 import type { DType } from '../core/tensor.ts';
-import { collate } from '../model/collate.ts';
 import type { Manifest, RowInput } from '../model/manifest.ts';
 import { isRowInput, rowTimeAxis, type Signature, type SignatureInput } from '../model/signature.ts';
-import type { RunFeeds } from '../service/golden.ts';
+import type { RunFeeds } from '../proof/golden.ts';
+import { collate } from '../sequence/collate.ts';
 import { randomNumbers, randomSequence } from '../service/samples.ts';
 import type { Written } from './guess.ts';
 

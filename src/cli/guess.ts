@@ -1,15 +1,15 @@
 // A starting manifest: what experiments found out about a graph, and on top of it guesses that say that they are guesses.
 import path from 'node:path';
 import { bindSignature } from '../model/bind.ts';
-import { collate, type Row, split } from '../model/collate.ts';
 import type { Graph } from '../model/graph.ts';
 import { headDecoder } from '../model/heads.ts';
 import { type Manifest, parseManifest } from '../model/manifest.ts';
 import { isRowInput, type Signature } from '../model/signature.ts';
-import type { RunFeeds } from '../service/golden.ts';
+import type { RunFeeds } from '../proof/golden.ts';
+import { warmUp } from '../proof/warm-up.ts';
+import { collate, type Row, split } from '../sequence/collate.ts';
 import { inferManifest } from '../service/inference/inference.ts';
 import { randomNumbers, randomSequence } from '../service/samples.ts';
-import { warmUp } from '../service/warm-up.ts';
 import { guessHead } from './guess-heads.ts';
 import { guessInput } from './guess-inputs.ts';
 

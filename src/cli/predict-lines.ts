@@ -5,8 +5,8 @@ import { LoadError, messageOf } from '../core/errors.ts';
 import { type Detail, encodePredictions } from '../http/rest/encode.ts';
 import type { LoadedModel } from '../service/loaded-model.ts';
 import { predict } from '../service/predictor.ts';
-import { type Line, linesOf } from './lines.ts';
-import { Progress } from './progress.ts';
+import { type Line, linesOf } from './predict/lines.ts';
+import { Progress } from './predict/progress.ts';
 
 /** What is wanted of every prediction. */
 export interface Asked {

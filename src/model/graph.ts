@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { LoadError } from '../core/errors.ts';
 import type { DType } from '../core/tensor.ts';
-import { readSkeleton } from './onnx-file.ts';
-import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from './onnx-proto.ts';
+import { readSkeleton } from './onnx/file.ts';
+import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from './onnx/proto.ts';
 import { checkWeights, digestFile, type ExternalFile } from './weights.ts';
 
 const DTYPES: Record<number, DType> = {

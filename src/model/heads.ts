@@ -2,9 +2,9 @@
 import { ServiceError } from '../core/errors.ts';
 import { fromFloat16 } from '../core/float16.ts';
 import type { DType, TensorData } from '../core/tensor.ts';
-import { type Row, rowOf } from './collate.ts';
-import { plainValues } from './nested.ts';
-import { rowsAreRuns } from './rows.ts';
+import { type Row, rowOf } from '../sequence/collate.ts';
+import { plainValues } from '../sequence/nested.ts';
+import { rowsAreRuns } from '../sequence/rows.ts';
 import type { SignatureHead } from './signature.ts';
 
 /** One decision among labels. `probabilities` stand in the order of the head's labels. */

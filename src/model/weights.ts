@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import path from 'node:path';
 import { LoadError } from '../core/errors.ts';
-import { externalEntry, INSIDE, scan } from './onnx-file.ts';
-import type { TensorProto } from './onnx-proto.ts';
+import { externalEntry, INSIDE, scan } from './onnx/file.ts';
+import type { TensorProto } from './onnx/proto.ts';
 
 const BFLOAT16 = 16;
 const FLOAT_BYTES: Record<number, number> = { 1: 4, 10: 2, 11: 8, [BFLOAT16]: 2 };

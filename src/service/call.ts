@@ -2,8 +2,8 @@
 import type { Wishes } from '../batching/batcher.ts';
 import type { Ride } from '../batching/submission.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Row } from '../model/collate.ts';
-import type { Sequence } from '../model/sequence.ts';
+import type { Row } from '../sequence/collate.ts';
+import type { Sequence } from '../sequence/sequence.ts';
 import type { LoadedModel } from './loaded-model.ts';
 
 export interface Call<T> {

@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { type Manifest, manifestSchema } from '../model/manifest.ts';
-import { type Certificate, certificateSchema } from './certificate-schema.ts';
+import { type Certificate, certificateSchema } from '../proof/certificate.ts';
 
 /** What was found out about a version: the certificate, and the manifest if that had to be inferred too. */
 export interface Finding {

@@ -1,12 +1,12 @@
 // The batching certificate: before a model serves, find out by experiment whether a row's answer depends on its company.
 import type { Mixing } from '../batching/queue.ts';
 import { LoadError } from '../core/errors.ts';
-import type { Sequence } from '../model/sequence.ts';
 import { isRowInput, type Signature } from '../model/signature.ts';
-import type { Certificate, RowsVerdict, Verdict } from './certificate-schema.ts';
-import { type Evidence, Examiner, type Group } from './examiner.ts';
-import { continuity, sideEffects } from './experiments.ts';
-import type { RunFeeds } from './golden.ts';
+import type { Certificate, RowsVerdict, Verdict } from '../proof/certificate.ts';
+import { type Evidence, Examiner, type Group } from '../proof/comparison.ts';
+import { continuity, sideEffects } from '../proof/continuity.ts';
+import type { RunFeeds } from '../proof/golden.ts';
+import type { Sequence } from '../sequence/sequence.ts';
 import { randomNumbers, randomSequence, withRandomState } from './samples.ts';
 
 /** What a float32 sum in another order may change; beyond it, rows are not independent. */

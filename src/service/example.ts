@@ -4,9 +4,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { LoadError, messageOf } from '../core/errors.ts';
 import { readJson } from '../model/manifest.ts';
-import { nest, plainValues } from '../model/nested.ts';
-import type { Part, SequenceParser } from '../model/sequence.ts';
 import type { Signature, SignatureInput } from '../model/signature.ts';
+import { nest, plainValues } from '../sequence/nested.ts';
+import type { Part, SequenceParser } from '../sequence/sequence.ts';
 import { randomNumbers, randomSequence } from './samples.ts';
 
 const exampleSchema = z.looseObject({ sequences: z.array(z.unknown()).min(1) });

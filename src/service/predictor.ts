@@ -1,9 +1,9 @@
 // Sequences in, every head's answer out: check, queue, wait, decode, in the caller's order.
 import type { Ride } from '../batching/submission.ts';
 import { ServiceError } from '../core/errors.ts';
-import type { Path } from '../model/faults.ts';
 import type { HeadAnswer } from '../model/heads.ts';
 import type { SignatureHead } from '../model/signature.ts';
+import type { Path } from '../sequence/faults.ts';
 import { type Call, call } from './call.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { continueFrom, stateOf } from './state/state.ts';

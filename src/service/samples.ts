@@ -2,9 +2,9 @@
 import { FLOAT16_MAX, toFloat16 } from '../core/float16.ts';
 import { ARRAYS, type DType, elementCount, type TensorData } from '../core/tensor.ts';
 import type { Feature, RowInput, SideInput } from '../model/manifest.ts';
-import type { Part, Sequence } from '../model/sequence.ts';
-import { sequenceBuilder } from '../model/sequence.ts';
 import { isRowInput, rowTimeAxis, type Signature, type SignatureInput } from '../model/signature.ts';
+import type { Part, Sequence } from '../sequence/sequence.ts';
+import { sequenceBuilder } from '../sequence/sequence.ts';
 
 /** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {

@@ -2,16 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { LoadError } from '../core/errors.ts';
+import { RedisStreamStore } from '../state/redis-store.ts';
+import { MemoryStreamStore, type StreamStore } from '../state/store.ts';
+import { TokenSealer } from '../state/token.ts';
 import type { Call } from './call.ts';
 import type { LoadedModel, ModelOptions } from './loaded-model.ts';
 import { Metrics } from './metrics.ts';
 import type { Predictions, PredictRequest } from './predictor.ts';
-
 import { type Refusal, Registry } from './registry.ts';
 import { predictCarried, type Tokens, versionOf } from './state/carried.ts';
-import { RedisStreamStore } from './state/redis-store.ts';
-import { TokenSealer } from './state/state-token.ts';
-import { MemoryStreamStore, type StreamStore } from './state/stream-store.ts';
 import { Streams } from './state/streams.ts';
 
 export interface ServiceOptions {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BatchReport } from '../../src/batching/batcher.ts';
 import { EntryQueue } from '../../src/batching/queue.ts';
-import { codeOf, finish, gone, sizes, start, turn } from '../support/batcher.ts';
-import { numbered, valuesOf } from '../support/numbered.ts';
-import { until } from '../support/until.ts';
+import { numbered, valuesOf } from '../support/models/numbered.ts';
+import { codeOf, finish, gone, sizes, start, turn } from '../support/runner/batcher.ts';
+import { until } from '../support/runner/until.ts';
 
 test('cancelled callers are not run, and the queue does not outgrow its bound under endless cancelling', async (t: TestContext) => {
   const added = t.mock.method(EntryQueue.prototype, 'add');

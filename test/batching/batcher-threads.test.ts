@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batcher } from '../../src/batching/batcher.ts';
 import { ServiceError } from '../../src/core/errors.ts';
-import type { Row } from '../../src/model/collate.ts';
 import { headDecoder } from '../../src/model/heads.ts';
-import type { Sequence } from '../../src/model/sequence.ts';
 import { WorkerPool } from '../../src/runtime/worker-pool.ts';
+import type { Row } from '../../src/sequence/collate.ts';
+import type { Sequence } from '../../src/sequence/sequence.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
-import { CRASH, CRASHING_WORKER } from '../support/crash.ts';
-import { between, openFixture, randomSequences } from '../support/models.ts';
+import { between, openFixture, randomSequences } from '../support/models/models.ts';
+import { CRASH, CRASHING_WORKER } from '../support/runner/crash.ts';
 
 test('every caller gets its own answer bit for bit, or is told of the crash; nobody is left waiting', async () => {
   const { signature, graphFile } = await openFixture('test/fixtures/models/external/1');

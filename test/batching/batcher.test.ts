@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BatchReport } from '../../src/batching/batcher.ts';
-import { sequenceBytes } from '../../src/model/sequence.ts';
-import { codeOf, finish, gone, sizes, start, turn } from '../support/batcher.ts';
-import type { FakeRun } from '../support/fake-runner.ts';
-import { echo, numbered, numbersOf, sequenceOf, valuesOf } from '../support/numbered.ts';
+import { sequenceBytes } from '../../src/sequence/sequence.ts';
+import { echo, numbered, numbersOf, sequenceOf, valuesOf } from '../support/models/numbered.ts';
+import { codeOf, finish, gone, sizes, start, turn } from '../support/runner/batcher.ts';
+import type { FakeRun } from '../support/runner/fake-runner.ts';
 
 test('what arrives in one turn rides together, and every caller gets its own rows in its own order', async () => {
   const reports: BatchReport[] = [];

@@ -7,9 +7,9 @@ import type { BatchRules } from '../../src/batching/queue.ts';
 import type { Submission } from '../../src/batching/submission.ts';
 import { ServiceError } from '../../src/core/errors.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
-import { type FakeRun, FakeRunner } from '../support/fake-runner.ts';
-import { between, pick } from '../support/models.ts';
-import { echo, numbersOf, SIGNATURE, sequenceOf, valuesOf } from '../support/numbered.ts';
+import { between, pick } from '../support/models/models.ts';
+import { echo, numbersOf, SIGNATURE, sequenceOf, valuesOf } from '../support/models/numbered.ts';
+import { type FakeRun, FakeRunner } from '../support/runner/fake-runner.ts';
 
 /** One request: the numbers that mark its sequences, and how it ended. */
 interface Caller {

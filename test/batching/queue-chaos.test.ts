@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Batch, type BatchRules, type Entry, EntryQueue } from '../../src/batching/queue.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
-import { cancel, drain, entryOf, queueOf, RULES } from '../support/entries.ts';
-import { between, pick } from '../support/models.ts';
+import { between, pick } from '../support/models/models.ts';
+import { cancel, drain, entryOf, queueOf, RULES } from '../support/runner/entries.ts';
 
 /** The live entries of a class, by what `mixing` calls a class, in the order of arrival. */
 function classKey({ sequence }: Entry, mixing: BatchRules['mixing']): string {

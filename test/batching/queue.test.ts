@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Batch, type BatchRules, type Entry, EntryQueue } from '../../src/batching/queue.ts';
-import { cancel, drain, entryOf, queueOf, RULES } from '../support/entries.ts';
+import { cancel, drain, entryOf, queueOf, RULES } from '../support/runner/entries.ts';
 
 test('an empty queue has no batch', () => {
   assert.equal(new EntryQueue(RULES).next(), undefined);

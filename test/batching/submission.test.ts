@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Submission } from '../../src/batching/submission.ts';
 import { ServiceError } from '../../src/core/errors.ts';
-import type { Row } from '../../src/model/collate.ts';
+import type { Row } from '../../src/sequence/collate.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
-import { between } from '../support/models.ts';
-import { sequenceOf } from '../support/numbered.ts';
+import { between } from '../support/models/models.ts';
+import { sequenceOf } from '../support/models/numbered.ts';
 
 const row = (index: number): Row => ({ outputs: {}, index, batchSize: 1, sequence: sequenceOf(1, 0) });
 const ride = (queueMs: number, runMs: number, batchSize: number) => ({ queueMs, runMs, batchSize });

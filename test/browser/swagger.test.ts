@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
-import { type ServerProcess, startProcess } from '../support/server-process.ts';
-import { ROOT } from '../support/service.ts';
+import { type ServerProcess, startProcess } from '../support/server/process.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = [

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { it } from 'node:test';
-import { certificateSchema } from '../../src/service/certificate-schema.ts';
-import { EXPORTERS, readCatalogue } from '../support/exporters-matrix.ts';
-import { temporaryFolder } from '../support/served-copies.ts';
-import { FIXTURES } from '../support/service.ts';
-import { answerOf, faultOf } from './command.ts';
+import { certificateSchema } from '../../src/proof/certificate.ts';
+import { EXPORTERS, readCatalogue } from '../../tools/exporters-matrix.ts';
+import { answerOf, faultOf } from '../support/client/command.ts';
+import { temporaryFolder } from '../support/models/served-copies.ts';
+import { FIXTURES } from '../support/server/service.ts';
 
 const fileOf = (name: string) => path.join(EXPORTERS, name, '1/model.onnx');
 const certify = async (file: string) => JSON.parse(await answerOf(['certify', file, '--json']));

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { it } from 'node:test';
-import { BROKEN, repositoryOf, temporaryFolder } from '../support/served-copies.ts';
-import { FIXTURES } from '../support/service.ts';
-import { answerOf, faultOf, polyhead } from './command.ts';
+import { answerOf, faultOf, polyhead } from '../support/client/command.ts';
+import { BROKEN, repositoryOf, temporaryFolder } from '../support/models/served-copies.ts';
+import { FIXTURES } from '../support/server/service.ts';
 
 /** Model folders; other tests leave certificates beside them. */
 const modelsIn = (repository: string) =>

@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { readCatalogue } from '../support/exporters-matrix.ts';
-import { floatBytes, onnxFile } from '../support/onnx-writer.ts';
-import { temporaryFolder } from '../support/served-copies.ts';
-import { ROOT } from '../support/service.ts';
-import { answerOf, faultOf } from './command.ts';
+import { readCatalogue } from '../../tools/exporters-matrix.ts';
+import { answerOf, faultOf } from '../support/client/command.ts';
+import { floatBytes, onnxFile } from '../support/models/onnx-writer.ts';
+import { temporaryFolder } from '../support/models/served-copies.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const fileOf = (name: string) => `test/fixtures/exporters/${name}/1/model.onnx`;
 const MAIN = 'ai.onnx';

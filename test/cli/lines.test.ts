@@ -1,8 +1,8 @@
 // Lines of a stream, the progress bar's text, and tables: the parts of the command that no terminal is needed for.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { linesOf } from '../../src/cli/lines.ts';
-import { Progress, progressText } from '../../src/cli/progress.ts';
+import { linesOf } from '../../src/cli/predict/lines.ts';
+import { Progress, progressText } from '../../src/cli/predict/progress.ts';
 import { table } from '../../src/cli/text.ts';
 
 async function collect(chunks: readonly Buffer[], mostBytes = 1000) {

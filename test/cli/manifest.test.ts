@@ -7,11 +7,11 @@ import { pino } from 'pino';
 import type { Manifest, ManifestHead } from '../../src/model/manifest.ts';
 import { type LoadedModel, loadModel } from '../../src/service/loaded-model.ts';
 import { Metrics } from '../../src/service/metrics.ts';
-import { EXPORTERS, readCatalogue } from '../support/exporters-matrix.ts';
-import { floatBytes, type NodeSpec, onnxFile, type TensorSpec } from '../support/onnx-writer.ts';
-import { temporaryFolder } from '../support/served-copies.ts';
-import { configOf } from '../support/service.ts';
-import { answerOf, faultOf } from './command.ts';
+import { EXPORTERS, readCatalogue } from '../../tools/exporters-matrix.ts';
+import { answerOf, faultOf } from '../support/client/command.ts';
+import { floatBytes, type NodeSpec, onnxFile, type TensorSpec } from '../support/models/onnx-writer.ts';
+import { temporaryFolder } from '../support/models/served-copies.ts';
+import { configOf } from '../support/server/service.ts';
 
 const OPTIONS = {
   ...configOf({ POLYHEAD_EXECUTION_PROVIDER: 'cpu', POLYHEAD_WORKERS: '1' }),

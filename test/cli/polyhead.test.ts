@@ -4,10 +4,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { temporaryFolder } from '../support/served-copies.ts';
-import { startProcess } from '../support/server-process.ts';
-import { ROOT } from '../support/service.ts';
-import { answerOf, faultOf, polyhead } from './command.ts';
+import { answerOf, faultOf, polyhead } from '../support/client/command.ts';
+import { temporaryFolder } from '../support/models/served-copies.ts';
+import { startProcess } from '../support/server/process.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const COMMANDS = ['inspect', 'check', 'certify', 'predict'];
 

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { temporaryFolder } from '../support/served-copies.ts';
-import { FIXTURES, ROOT, startApp } from '../support/service.ts';
-import { answerOf, faultOf, polyhead } from './command.ts';
+import { answerOf, faultOf, polyhead } from '../support/client/command.ts';
+import { temporaryFolder } from '../support/models/served-copies.ts';
+import { FIXTURES, ROOT, startApp } from '../support/server/service.ts';
 
 const folder = temporaryFolder();
 const served = await startApp({

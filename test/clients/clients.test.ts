@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { answerOf, binaryBody, type GivenTensor, send } from '../support/oip.ts';
-import { catalogue, goldenOf } from '../support/oip-golden.ts';
-import { repositoryOf, WEATHER } from '../support/served-copies.ts';
-import { type ServerProcess, startProcess } from '../support/server-process.ts';
-import { ROOT } from '../support/service.ts';
-import { clientPython, perfAnalyzer } from './tools.ts';
+import { clientPython, perfAnalyzer } from '../support/client/tools.ts';
+import { answerOf, binaryBody, type GivenTensor, send } from '../support/client/v2.ts';
+import { catalogue, goldenOf } from '../support/client/v2-golden.ts';
+import { repositoryOf, WEATHER } from '../support/models/served-copies.ts';
+import { type ServerProcess, startProcess } from '../support/server/process.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const run = promisify(execFile);
 const MODELS = [

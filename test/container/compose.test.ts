@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { configOf, ROOT } from '../support/service.ts';
+import { configOf, ROOT } from '../support/server/service.ts';
 
 interface ComposeService {
   readonly [key: string]: unknown;

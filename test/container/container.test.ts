@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { Container, command, freePort } from '../support/container.ts';
-import { ROOT } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { until } from '../support/runner/until.ts';
+import { Container, command, freePort } from '../support/server/container.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const BASE = 'localhost/node:24-slim';
 const IMAGE = `localhost/polyhead-test:${process.pid}`;

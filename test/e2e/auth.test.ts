@@ -1,10 +1,10 @@
 // API keys: who needs one, what a wrong one gets, and that nothing is told to those without.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientOf } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientOf } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const KEYS = ['first-key-0123456789', 'second-key-0123456789'];
 const PREDICT = '/v1/models/lstm/predict';

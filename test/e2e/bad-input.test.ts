@@ -1,9 +1,9 @@
 // Bodies and headers that are wrong: each gets its status, its stable code and its place, and nothing runs.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientOf } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientOf } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const LSTM = '/v1/models/lstm/predict';
 const PAIR = '/v1/models/two-inputs/predict';

@@ -5,9 +5,9 @@ import { after, before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { OpenAPIV3_1 } from 'openapi-types';
-import { type Client, clientOf } from '../support/client.ts';
-import { WEATHER } from '../support/served-copies.ts';
-import { FIXTURES, ROOT, startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientOf } from '../support/client/client.ts';
+import { WEATHER } from '../support/models/served-copies.ts';
+import { FIXTURES, ROOT, startApp, type TestApp } from '../support/server/service.ts';
 
 interface Listed {
   readonly path: string;

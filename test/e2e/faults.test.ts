@@ -1,13 +1,13 @@
 // What goes wrong behind the API: a worker that is busy, fails or dies, a caller that leaves, a queue that is full.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { type Client, clientAt, listen } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import type { Call, Reply } from '../support/exchange.ts';
-import { GATED_WORKER, Gate } from '../support/gate.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { startApp, type TestApp } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { type Client, clientAt, listen } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import type { Call, Reply } from '../support/client/exchange.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { GATED_WORKER, Gate } from '../support/runner/gate.ts';
+import { until } from '../support/runner/until.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const PATH = '/v1/models/lstm/versions/1/predict';
 const OTHER = '/v1/models/steps/predict';

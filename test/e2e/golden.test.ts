@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientAt, listen } from '../support/client.ts';
-import { assertGolden, type GoldenModel, goldenModels, type Prediction } from '../support/golden.ts';
-import { ownModels, repositoryOf } from '../support/served-copies.ts';
-import { FIXTURES, startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientAt, listen } from '../support/client/client.ts';
+import { assertGolden, type GoldenModel, goldenModels, type Prediction } from '../support/models/golden.ts';
+import { ownModels, repositoryOf } from '../support/models/served-copies.ts';
+import { FIXTURES, startApp, type TestApp } from '../support/server/service.ts';
 
 const CONNECTIONS = 256;
 const REQUESTS_PER_CONNECTION = 4;

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
-import { listen } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { type Connection, connect, parseReply, send } from '../support/exchange.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { startApp, type TestApp } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { listen } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { type Connection, connect, parseReply, send } from '../support/client/exchange.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { until } from '../support/runner/until.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const PATH = '/v1/models/lstm/predict';
 const HEAD = `POST ${PATH} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 26\r\n`;

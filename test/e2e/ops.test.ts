@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientOf } from '../support/client.ts';
-import { mediaType } from '../support/exchange.ts';
-import { parseMetrics } from '../support/prometheus.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { ROOT, startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientOf } from '../support/client/client.ts';
+import { mediaType } from '../support/client/exchange.ts';
+import { parseMetrics } from '../support/client/prometheus.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { ROOT, startApp, type TestApp } from '../support/server/service.ts';
 
 const PATH = '/v1/models/lstm/versions/1/predict';
 const LSTM = 'model="lstm",version="1"';

@@ -1,10 +1,10 @@
 // Names, paths, methods and ids that are wrong or hostile, and bytes that are not HTTP.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientAt, listen } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { connect, mediaType, parseReply, send } from '../support/exchange.ts';
-import { startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientAt, listen } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { connect, mediaType, parseReply, send } from '../support/client/exchange.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const LSTM = '/v1/models/lstm/predict';
 const body = { sequences: [[[1, 2, 3]]] };

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientOf } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { mediaType, type Reply } from '../support/exchange.ts';
-import type { Prediction } from '../support/golden.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { FIXTURES, ROOT, startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientOf } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { mediaType, type Reply } from '../support/client/exchange.ts';
+import type { Prediction } from '../support/models/golden.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { FIXTURES, ROOT, startApp, type TestApp } from '../support/server/service.ts';
 
 const LSTM = '/v1/models/lstm/predict';
 const STEPS = '/v1/models/steps/predict';

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { clientAt } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { BROKEN, repositoryOf, temporaryFolder } from '../support/served-copies.ts';
-import { type Launch, type Outcome, runProcess, startProcess } from '../support/server-process.ts';
-import { ROOT } from '../support/service.ts';
+import { clientAt } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { BROKEN, repositoryOf, temporaryFolder } from '../support/models/served-copies.ts';
+import { type Launch, type Outcome, runProcess, startProcess } from '../support/server/process.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const KEY = 'a-key-of-16-chars-or-more';
 

@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { WEATHER } from '../support/served-copies.ts';
-import { type ServerProcess, startProcess } from '../support/server-process.ts';
-import { ROOT } from '../support/service.ts';
+import { WEATHER } from '../support/models/served-copies.ts';
+import { type ServerProcess, startProcess } from '../support/server/process.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const run = promisify(execFile);
 const readme = readFileSync(`${ROOT}README.md`, 'utf8');

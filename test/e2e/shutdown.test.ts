@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import { describe, it } from 'node:test';
-import { clientAt } from '../support/client.ts';
-import { connect, parseReply, type Reply, send } from '../support/exchange.ts';
-import { WEATHER } from '../support/served-copies.ts';
-import { type ServerProcess, startProcess } from '../support/server-process.ts';
-import { FIXTURES, ROOT } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { clientAt } from '../support/client/client.ts';
+import { connect, parseReply, type Reply, send } from '../support/client/exchange.ts';
+import { WEATHER } from '../support/models/served-copies.ts';
+import { until } from '../support/runner/until.ts';
+import { type ServerProcess, startProcess } from '../support/server/process.ts';
+import { FIXTURES, ROOT } from '../support/server/service.ts';
 
 const CONNECTIONS = 32;
 const PATH = '/v1/models/weather/predict';

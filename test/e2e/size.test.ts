@@ -1,10 +1,10 @@
 // Bodies over the limit, refused by their declared length before they are read, or while they arrive in chunks.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Client, clientAt, listen } from '../support/client.ts';
-import { problemOf } from '../support/contract.ts';
-import { connect, parseReply } from '../support/exchange.ts';
-import { startApp, type TestApp } from '../support/service.ts';
+import { type Client, clientAt, listen } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { connect, parseReply } from '../support/client/exchange.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const LIMIT = 64 * 1024;
 const PATH = '/v1/models/lstm/predict';

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { bindSignature } from '../../src/model/bind.ts';
 import type { TensorInfo } from '../../src/model/graph.ts';
 import type { Signature } from '../../src/model/signature.ts';
-import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf } from '../support/models.ts';
-import { refusalOf } from '../support/refusal.ts';
+import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf } from '../support/models/models.ts';
+import { refusalOf } from '../support/models/refusal.ts';
 
 const RAW = { name: 'a', tensor: 'x', kind: 'tensor' };
 const X = info('x', 'float32', ['n', 't', 2]);

@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { bindSignature } from '../../src/model/bind.ts';
 import type { TensorInfo } from '../../src/model/graph.ts';
-import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf, openFixture } from '../support/models.ts';
-import { refusalOf } from '../support/refusal.ts';
-import { FIXTURES } from '../support/service.ts';
+import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf, openFixture } from '../support/models/models.ts';
+import { refusalOf } from '../support/models/refusal.ts';
+import { FIXTURES } from '../support/server/service.ts';
 
 const X = info('x', 'float32', ['n', 't', 2]);
 const LENGTHS = info('lengths', 'int64', ['n']);

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { readJson, readManifest } from '../../src/model/manifest.ts';
-import { refusalOf } from '../support/refusal.ts';
-import { TemporaryRepository } from '../support/repository.ts';
-import { ROOT } from '../support/service.ts';
+import { refusalOf } from '../support/models/refusal.ts';
+import { TemporaryRepository } from '../support/models/repository.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const folder = new TemporaryRepository();
 after(() => folder.remove());

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { checkContained, listRepository } from '../../src/model/repository.ts';
-import { refusalOf } from '../support/refusal.ts';
-import { TemporaryRepository } from '../support/repository.ts';
+import { refusalOf } from '../support/models/refusal.ts';
+import { TemporaryRepository } from '../support/models/repository.ts';
 
 const temporary: TemporaryRepository[] = [];
 after(() => {

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
-import { clientOf } from '../support/client.ts';
-import { assertSame, Continuing, json, piece, v2Form } from '../support/continuing.ts';
-import { problemOf } from '../support/contract.ts';
-import { inject } from '../support/exchange.ts';
-import { Redis, redisMissing } from '../support/redis.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { startApp, type TestApp } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { clientOf } from '../support/client/client.ts';
+import { assertSame, Continuing, json, piece, v2Form } from '../support/client/continuing.ts';
+import { problemOf } from '../support/client/contract.ts';
+import { inject } from '../support/client/exchange.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { until } from '../support/runner/until.ts';
+import { Redis, redisMissing } from '../support/server/redis.ts';
+import { startApp, type TestApp } from '../support/server/service.ts';
 
 const skip = redisMissing();
 if (skip) console.log(`outages of Redis are not tested: ${skip}`);

@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import type { Sequence } from '../../src/model/sequence.ts';
+import type { Sequence } from '../../src/sequence/sequence.ts';
 import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
-import { Balancer } from '../support/balancer.ts';
-import { assertSame, Continuing, json, piece, restForm, v2Form } from '../support/continuing.ts';
-import { type Reply, send } from '../support/exchange.ts';
-import { between, openFixture } from '../support/models.ts';
-import { Redis, redisMissing } from '../support/redis.ts';
-import { repositoryOf } from '../support/served-copies.ts';
-import { type ServerProcess, startProcess } from '../support/server-process.ts';
-import { until } from '../support/until.ts';
+import { assertSame, Continuing, json, piece, restForm, v2Form } from '../support/client/continuing.ts';
+import { type Reply, send } from '../support/client/exchange.ts';
+import { between, openFixture } from '../support/models/models.ts';
+import { repositoryOf } from '../support/models/served-copies.ts';
+import { until } from '../support/runner/until.ts';
+import { Balancer } from '../support/server/balancer.ts';
+import { type ServerProcess, startProcess } from '../support/server/process.ts';
+import { Redis, redisMissing } from '../support/server/redis.ts';
 
 const skip = redisMissing();
 if (skip) console.log(`replicas are not tested: ${skip}`);

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { RedisStreamStore } from '../../src/service/state/redis-store.ts';
-import type { StreamStore } from '../../src/service/state/stream-store.ts';
-import { Redis, redisMissing } from '../support/redis.ts';
-import { log } from '../support/service.ts';
-import { HOLD_MS, recordOf, refused, storeCases } from '../support/store-cases.ts';
-import { until } from '../support/until.ts';
+import { RedisStreamStore } from '../../src/state/redis-store.ts';
+import type { StreamStore } from '../../src/state/store.ts';
+import { HOLD_MS, recordOf, refused, storeCases } from '../support/runner/store-cases.ts';
+import { until } from '../support/runner/until.ts';
+import { Redis, redisMissing } from '../support/server/redis.ts';
+import { log } from '../support/server/service.ts';
 
 const skip = redisMissing();
 if (skip) console.log(`the Redis store is not tested: ${skip}`);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ARRAYS, type DType, elementCount, type Tensors } from '../../src/core/tensor.ts';
 import { pack, unpack } from '../../src/runtime/packed.ts';
 import { randomNumbers } from '../../src/service/samples.ts';
-import { between, pick } from '../support/models.ts';
+import { between, pick } from '../support/models/models.ts';
 
 const DTYPES = Object.keys(ARRAYS) as (keyof typeof ARRAYS)[];
 const NAMES = ['x', '', 'constructor', 'toString', '1', 'onnx::LSTM_114', 'naïve "name"\n', '0'];

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { messageOf } from '../../src/core/errors.ts';
-import { collate } from '../../src/model/collate.ts';
+import { readGolden } from '../../src/proof/golden.ts';
 import { openSession, placement } from '../../src/runtime/session.ts';
-import { readGolden } from '../../src/service/golden.ts';
+import { collate } from '../../src/sequence/collate.ts';
 import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
-import { openFixture } from '../support/models.ts';
-import { ROOT } from '../support/service.ts';
+import { openFixture } from '../support/models/models.ts';
+import { ROOT } from '../support/server/service.ts';
 
 const { folder, signature, graphFile, graph } = await openFixture('test/fixtures/models/lstm/1');
 const options = { graphFile, intraOpThreads: 1 };

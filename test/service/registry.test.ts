@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { LoadError } from '../../src/core/errors.ts';
-import { checkGolden, readGolden } from '../../src/service/golden.ts';
+import { checkGolden, readGolden } from '../../src/proof/golden.ts';
 import { Service } from '../../src/service/service.ts';
-import { load, reasonsOf, repositoryOf, threads } from '../support/registries.ts';
-import { configOf, log, ROOT } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { load, reasonsOf, repositoryOf, threads } from '../support/models/registries.ts';
+import { until } from '../support/runner/until.ts';
+import { configOf, log, ROOT } from '../support/server/service.ts';
 
 const LINK = 'is a link; the repository holds plain folders only';
 const REFUSED: Record<string, RegExp | string> = {

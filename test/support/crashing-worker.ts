@@ -1,6 +1,6 @@
 // The real worker thread, but a run whose feeds hold the number CRASH ends the thread in the middle of it.
 import ort from 'onnxruntime-node';
-import { CRASH } from './crash.ts';
+import { CRASH } from './runner/crash.ts';
 
 const create = ort.InferenceSession.create as (...args: unknown[]) => Promise<ort.InferenceSession>;
 (ort.InferenceSession as { create: unknown }).create = async (...args: unknown[]) => {

@@ -6,10 +6,10 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { json } from '../support/continuing.ts';
-import { inject } from '../support/exchange.ts';
-import { temporaryFolder } from '../support/served-copies.ts';
-import { ROOT, startApp, type TestApp } from '../support/service.ts';
+import { json } from '../support/client/continuing.ts';
+import { inject } from '../support/client/exchange.ts';
+import { temporaryFolder } from '../support/models/served-copies.ts';
+import { ROOT, startApp, type TestApp } from '../support/server/service.ts';
 
 const run = promisify(execFile);
 const GRAPHS = ['silero_vad', 'silero_vad_16k_op15'];

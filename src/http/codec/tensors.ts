@@ -1,8 +1,8 @@
 // Tensors as bytes and as JSON, as the Open Inference Protocol has them: little-endian, row-major, no padding.
 import { ServiceError } from '../../core/errors.ts';
 import { ARRAYS, type DType, elementCount, type Tensor, type TensorData } from '../../core/tensor.ts';
-import { describe } from '../../model/faults.ts';
-import { elementReader, parseNested } from '../../model/nested.ts';
+import { describe } from '../../sequence/faults.ts';
+import { elementReader, parseNested } from '../../sequence/nested.ts';
 
 export const DATATYPES: Readonly<Record<DType, string>> = {
   bool: 'BOOL',

@@ -6,11 +6,11 @@ import { ServiceError } from '../../core/errors.ts';
 import { type Inference, type InferRequest, infer } from '../../service/infer.ts';
 import type { LoadedModel } from '../../service/loaded-model.ts';
 import type { Service } from '../../service/service.ts';
-import { bytesOf, sendJson } from './bodies.ts';
-import { deflateReply, inflate } from './compression.ts';
-import { installControl } from './control.ts';
-import { encodeInfer, parseInfer } from './convert.ts';
-import { configOf, metadataOf, statisticsOf } from './describe.ts';
+import { deflateReply, inflate } from '../compression.ts';
+import { bytesOf, sendJson } from '../v2/bodies.ts';
+import { installControl } from '../v2/control.ts';
+import { encodeInfer, parseInfer } from '../v2/convert.ts';
+import { configOf, metadataOf, statisticsOf } from '../v2/describe.ts';
 import {
   faults,
   inferBody,
@@ -19,7 +19,7 @@ import {
   modelMetadata,
   modelStatistics,
   serverMetadata,
-} from './schemas.ts';
+} from '../v2/schemas.ts';
 import { inferInSequence } from './sequences.ts';
 
 export interface ProtocolOptions {

@@ -4,7 +4,7 @@ import { Turns } from '../../core/turns.ts';
 import { type Inference, infer } from '../../service/infer.ts';
 import type { LoadedModel } from '../../service/loaded-model.ts';
 import type { Streams } from '../../service/state/streams.ts';
-import type { Asked, SequenceStep } from './convert.ts';
+import type { Asked, SequenceStep } from '../v2/convert.ts';
 
 /** Requests of one id in this process, in the order of arrival. */
 const turns = new Turns();

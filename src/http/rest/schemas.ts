@@ -1,7 +1,7 @@
 // The envelopes of REST version 1. Numbers inside sequences are checked by model/sequence.ts in one pass, not here.
 import { z } from 'zod';
 import { manifestSchema } from '../../model/manifest.ts';
-import { certificateSchema } from '../../service/certificate-schema.ts';
+import { certificateSchema } from '../../proof/certificate.ts';
 
 export const problemSchema = z
   .object({

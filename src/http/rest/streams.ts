@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { predict } from '../../service/predictor.ts';
 import type { Service } from '../../service/service.ts';
-import type { StreamRecord } from '../../service/state/stream-store.ts';
+import type { StreamRecord } from '../../state/store.ts';
 import { encodePrediction } from './encode.ts';
 import { type RestOptions, timeoutOf } from './routes.ts';
 import { modelParams, problems, stepBody, stepReply, streamInfo, streamParams, versionParams } from './schemas.ts';

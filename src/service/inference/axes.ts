@@ -2,8 +2,8 @@
 import { LoadError } from '../../core/errors.ts';
 import type { Tensors } from '../../core/tensor.ts';
 import type { TensorInfo } from '../../model/graph.ts';
-import { takeRow } from '../../model/rows.ts';
-import { differenceOf } from '../examiner.ts';
+import { differenceOf } from '../../proof/comparison.ts';
+import { takeRow } from '../../sequence/rows.ts';
 import {
   type BatchAxes,
   type Filling,

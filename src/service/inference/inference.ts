@@ -1,7 +1,7 @@
 // The manifest of a graph that brings none: raw tensors under the graph's own names, with what experiments found out.
 import type { Graph } from '../../model/graph.ts';
 import { type Manifest, parseManifest } from '../../model/manifest.ts';
-import type { RunFeeds } from '../golden.ts';
+import type { RunFeeds } from '../../proof/golden.ts';
 import { findAxes } from './axes.ts';
 import { holdsOneValue, openAxes, Probe } from './probe.ts';
 import { findRoles } from './roles.ts';

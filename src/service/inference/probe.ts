@@ -1,7 +1,7 @@
 // Runs a graph of which only the file is known, on small inputs made from its declared shapes.
 import { type DType, elementCount, type Tensor, type TensorData, type Tensors, zeros } from '../../core/tensor.ts';
 import type { Graph, TensorInfo } from '../../model/graph.ts';
-import type { RunFeeds } from '../golden.ts';
+import type { RunFeeds } from '../../proof/golden.ts';
 import { randomNumbers } from '../samples.ts';
 
 /** What the sizes that a graph leaves open, its whole numbers and its side inputs are filled with. */

@@ -3,7 +3,7 @@
 import { toFloat16 } from '../../core/float16.ts';
 import { sliceAxis, type Tensor, type Tensors, zeroData, zeros } from '../../core/tensor.ts';
 import type { TensorInfo } from '../../model/graph.ts';
-import { differenceOf } from '../examiner.ts';
+import { differenceOf } from '../../proof/comparison.ts';
 import { CLOSE, type FoundAxes } from './axes.ts';
 import { isFloat, openAxes, openSize, type Probe } from './probe.ts';
 

@@ -1,12 +1,12 @@
 // Predictions that begin from state tokens and give new ones: the caller carries the state, the server keeps nothing.
 import { ServiceError } from '../../core/errors.ts';
+import { type Binding, type TokenSealer, tokenVersion } from '../../state/token.ts';
 import type { Call } from '../call.ts';
 import type { LoadedModel } from '../loaded-model.ts';
 import { type Predictions, type PredictRequest, predict } from '../predictor.ts';
 import type { Registry } from '../registry.ts';
 import { checkContinues } from './continues.ts';
 import { stateBytes } from './state.ts';
-import { type Binding, type TokenSealer, tokenVersion } from './state-token.ts';
 
 /** A state token for each sequence, or null where a sequence begins. */
 export type Tokens = readonly (string | null)[];

@@ -1,8 +1,8 @@
 // A row's recurrent state as bytes, and back: the tensors of the manifest's pairs one after another, little-endian.
 import { ARRAYS, type DType, elementCount, type TensorData } from '../../core/tensor.ts';
-import { type Row, rowOf } from '../../model/collate.ts';
-import type { Part, Sequence } from '../../model/sequence.ts';
 import type { Signature, SignatureState } from '../../model/signature.ts';
+import { type Row, rowOf } from '../../sequence/collate.ts';
+import type { Part, Sequence } from '../../sequence/sequence.ts';
 
 function rowDims({ input, axes }: SignatureState): number[] {
   return input.dims.filter((_, axis) => axis !== axes.batch) as number[];

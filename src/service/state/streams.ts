@@ -1,11 +1,11 @@
 // Streams: recurrent state kept between calls. One step at a time; the state moves on only when a step has succeeded.
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '../../core/errors.ts';
+import { type Held, notFound, type StreamRecord, type StreamStore } from '../../state/store.ts';
 import type { LoadedModel } from '../loaded-model.ts';
 import type { Registry } from '../registry.ts';
 import { checkContinues } from './continues.ts';
 import { stateBytes } from './state.ts';
-import { type Held, notFound, type StreamRecord, type StreamStore } from './stream-store.ts';
 
 /** Over a step's own deadline: for what happens around the run. */
 const HOLD_MARGIN_MS = 5000;

@@ -11,7 +11,7 @@ import {
   encodeBytes,
   encodeJson,
 } from '../../../src/http/codec/tensors.ts';
-import { bytesOf, type Value, valuesOf } from '../../support/oip.ts';
+import { bytesOf, type Value, valuesOf } from '../../support/client/v2.ts';
 
 /** The least, the greatest and some values between, of every datatype but BYTES; FP16 by its bits. */
 const VALUES: Record<Exclude<DType, 'string'>, readonly Value[]> = {

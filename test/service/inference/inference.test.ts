@@ -6,8 +6,8 @@ import { bindSignature } from '../../../src/model/bind.ts';
 import type { TensorInfo } from '../../../src/model/graph.ts';
 import type { Manifest } from '../../../src/model/manifest.ts';
 import { inferManifest } from '../../../src/service/inference/inference.ts';
-import { graphOf, info } from '../../support/models.ts';
-import { refusalOf } from '../../support/refusal.ts';
+import { graphOf, info } from '../../support/models/models.ts';
+import { refusalOf } from '../../support/models/refusal.ts';
 
 const X = info('x', 'float32', ['a', 'b', 1]);
 const Y = info('y', 'float32', [null, 1]);

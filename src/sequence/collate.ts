@@ -1,0 +1,108 @@
+// Many sequences into one run and back: pad, tell the graph what is padding, start the state at zero; then split.
+import { ServiceError } from '../core/errors.ts';
+import { elementCount, place, type Tensor, type Tensors, zeros } from '../core/tensor.ts';
+import { type Axes, type Feed, rowTimeAxis, type Signature } from '../model/signature.ts';
+import { putRow, rowsAreRuns, type TensorRow, takeRow } from './rows.ts';
+import type { Part, Sequence } from './sequence.ts';
+
+/** One sequence's place in a run's outputs, which all rows of the batch share. */
+export interface Row {
+  readonly outputs: Tensors;
+  readonly index: number;
+  readonly batchSize: number;
+  readonly sequence: Sequence;
+}
+
+/** The feeds of one run, padded with zeros (empty strings) to the longest sequence; what sequences lack is filled in. */
+export function collate(signature: Signature, sequences: readonly Sequence[]): Tensors {
+  const { feeds } = signature;
+  const times = longestOf(feeds, sequences);
+  const tensors: Tensors = {};
+  feeds.forEach((feed, f) => {
+    const { tensor: info, axes, role } = feed;
+    const first = sequences[0].parts[f];
+    const dims = feedDims(feed, first, sequences.length, times[feed.of ?? f]);
+    const tensor = zeros(info.dtype, dims);
+    tensors[info.name] = tensor;
+    if (axes.batch === null && first) {
+      place(tensor.data, first.data, 0);
+      return;
+    }
+    const stride = rowsAreRuns(axes) ? elementCount(dims) / sequences.length : undefined;
+    for (let b = 0; b < sequences.length; b++) {
+      const part = sequences[b].parts[f];
+      if (part && stride !== undefined) place(tensor.data, part.data, b * stride);
+      else if (part) putRow(tensor, axes, b, part);
+      else if (role === 'lengths') fill(tensor, b, 1, stepsOf(sequences[b], feed.of));
+      else if (role === 'mask') fillMask(tensor, axes, b, stepsOf(sequences[b], feed.of));
+    }
+  });
+  return tensors;
+}
+
+/** The time steps of each feed's tensor: of the longest sequence, and where feeds are tied the same for all of them. */
+function longestOf(feeds: readonly Feed[], sequences: readonly Sequence[]): number[] {
+  const rootOf = (f: number): number => (feeds[f].timeOf === undefined ? f : rootOf(feeds[f].timeOf));
+  const roots = feeds.map((_, f) => rootOf(f));
+  const times = new Array<number>(feeds.length).fill(0);
+  roots.forEach((root, f) => {
+    for (const { parts } of sequences) times[root] = Math.max(times[root], parts[f]?.length ?? 0);
+  });
+  return roots.map(root => times[root]);
+}
+
+function feedDims({ tensor, axes, role }: Feed, part: Part | undefined, batch: number, time: number): number[] {
+  let dims: number[];
+  if (part) {
+    dims = [...part.dims];
+    const row = rowTimeAxis(axes);
+    if (row !== null) dims[row] = time;
+    if (axes.batch !== null) dims.splice(axes.batch, 0, batch);
+    return dims;
+  }
+  if (role === 'lengths') return [axes.batch === null ? 1 : batch];
+  if (role === 'mask') return axes.batch === null ? [time] : axes.batch === 0 ? [batch, time] : [time, batch];
+  dims = tensor.dims.map(dim => (typeof dim === 'number' ? dim : 1));
+  if (axes.batch !== null) dims[axes.batch] = batch;
+  return dims;
+}
+
+function stepsOf(sequence: Sequence, feed: number | undefined): number {
+  return sequence.parts[feed as number]?.length ?? 0;
+}
+
+function fillMask(mask: Tensor, axes: Axes, row: number, steps: number): void {
+  if (axes.batch === 1) for (let t = 0; t < steps; t++) fill(mask, t * mask.dims[1] + row, 1, 1);
+  else fill(mask, axes.batch === null ? 0 : row * mask.dims[1], steps, 1);
+}
+
+/** The float16 bits of 1. */
+const HALF_ONE = 0x3c00;
+
+function fill({ dtype, data }: Tensor, start: number, count: number, value: number): void {
+  if (data instanceof BigInt64Array) data.fill(BigInt(value), start, start + count);
+  else (data as Float32Array).fill(dtype === 'float16' ? HALF_ONE : value, start, start + count);
+}
+
+/**
+ * The inverse of collate: each sequence's row of the outputs, in order. Rows are views, nothing is copied.
+ * @throws {ServiceError} INFERENCE_FAILED if an output does not have one row per sequence.
+ */
+export function split(signature: Signature, outputs: Tensors, sequences: readonly Sequence[]): Row[] {
+  const batchSize = sequences.length;
+  for (const name in outputs) {
+    const batch = signature.outputs.get(name)?.batch ?? null;
+    if (batch !== null && outputs[name].dims[batch] !== batchSize) {
+      const shape = `[${outputs[name].dims.join(', ')}]`;
+      throw new ServiceError('INFERENCE_FAILED', 'the model did not answer every sequence', {
+        cause: new Error(`output "${name}" has shape ${shape} for ${batchSize} sequences`),
+      });
+    }
+  }
+  return sequences.map((sequence, index) => ({ outputs, index, batchSize, sequence }));
+}
+
+/** A row of one output; where it has time steps, only as many as the feed `follows` has. */
+export function rowOf(row: Row, tensor: string, axes: Axes, follows: number): TensorRow {
+  return takeRow(row.outputs[tensor], axes, row.index, row.sequence.parts[follows]?.length ?? 1);
+}

@@ -1,0 +1,45 @@
+// A real service and application over a model repository, with a quiet log, for tests.
+import { pino } from 'pino';
+import { buildApp } from '../../../src/app.ts';
+import { type Config, readInvocation } from '../../../src/config.ts';
+import { Service } from '../../../src/service/service.ts';
+import { VERSION } from '../../../src/version.ts';
+
+/** The repository's root, seen from the compiled test. */
+export const ROOT = new URL('../../../../', import.meta.url).pathname;
+export const FIXTURES = `${ROOT}test/fixtures/models`;
+export const log = pino({ level: 'silent' });
+
+/** A configuration as the process would read it from these variables and no others. */
+export function configOf(env: Record<string, string> = {}): Config {
+  const invocation = readInvocation([], {
+    POLYHEAD_MODEL_REPOSITORY: FIXTURES,
+    POLYHEAD_CERTIFICATE_CACHE: 'false', // the fixtures stay as they are
+    ...env,
+  });
+  if (!('config' in invocation)) throw new Error('the configuration asked for a text');
+  return invocation.config;
+}
+
+export interface TestApp {
+  readonly config: Config;
+  readonly service: Service;
+  readonly app: Awaited<ReturnType<typeof buildApp>>;
+  close(): Promise<void>;
+}
+
+/** Starts a service and builds its application. `workerFile` replaces the worker thread's entry. */
+export async function startApp(env: Record<string, string> = {}, workerFile?: URL): Promise<TestApp> {
+  const config = configOf(env);
+  const service = await Service.start({ ...config, version: VERSION, models: { ...config, workerFile } }, log);
+  const app = await buildApp(config, service, log);
+  return {
+    config,
+    service,
+    app,
+    close: async () => {
+      await app.close();
+      await service.close();
+    },
+  };
+}
