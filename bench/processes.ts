@@ -1,8 +1,12 @@
 // Child processes under test: started on a free port, measured, ended by their own id.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
 import { createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 export interface Server {
+  readonly pid: number;
   readonly url: string;
   end(): Promise<void>;
 }
@@ -13,6 +17,7 @@ export async function startServer(script: string, args: (port: number) => string
   const url = `http://127.0.0.1:${port}`;
   await answering(url, child);
   return {
+    pid: child.pid as number,
     url,
     end: () =>
       new Promise(resolve => {
@@ -31,11 +36,11 @@ async function freePort(): Promise<number> {
 }
 
 async function answering(url: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
     if (
-      await fetch(url).then(
-        () => true,
+      await fetch(`${url}/readyz`).then(
+        ({ status }) => status !== 503, // models may still be loading
         () => false,
       )
     )
@@ -47,9 +52,11 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
 
 /** The server's own metrics: counters and sums by name, labels left out (one model is loaded). */
 export async function scrape(url: string): Promise<Map<string, number>> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  // On a connection of its own: one that is kept may be closed by the server while a load is driven.
+  const [response] = (await once(http.get(`${url}/metrics`, { agent: false }), 'response')) as [http.IncomingMessage];
+  const body = await text(response);
   const samples = new Map<string, number>();
-  for (const line of text.split('\n')) {
+  for (const line of body.split('\n')) {
     const match = /^([a-z0-9_]+)(?:\{[^}]*\})? ([^ ]+)$/.exec(line);
     if (match && !match[1].endsWith('_bucket')) samples.set(match[1], Number(match[2]));
   }

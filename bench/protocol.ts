@@ -2,7 +2,8 @@
 import { day } from './bodies.ts';
 import { drive, type LoadResult, type Payload } from './load.ts';
 
-const INFER = '/v2/models/weather/infer';
+export const INFER = '/v2/models/weather/infer';
+export const HEADS = ['rain', 'weather', 'temp_max', 'temp_min', 'wind'];
 const STEPS = 10;
 const STATE = ['hn', 'cn'];
 
@@ -42,7 +43,7 @@ export async function protocolTable(url: string, rounds: number, seconds: number
   return [header, header.map(() => '---'), ...lines].map(cells => `| ${cells.join(' | ')} |`);
 }
 
-function payload(rows: number, binary: boolean, heads: readonly string[]): Payload {
+export function payload(rows: number, binary: boolean, heads: readonly string[]): Payload {
   const days = Array.from({ length: rows * STEPS }, day);
   const x = days.flat();
   const lengths = new Array<number>(rows).fill(STEPS);

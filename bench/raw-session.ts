@@ -1,11 +1,11 @@
 // The other ceiling: one session in one thread, run in a loop on batches that are ready. No HTTP, no queue.
 import path from 'node:path';
 import { bindSignature } from '../src/model/bind.ts';
-import { readGraph } from '../src/model/graph.ts';
 import { readManifest } from '../src/model/manifest.ts';
+import { readGraph } from '../src/model/onnx/graph.ts';
+import { randomNumbers, randomSequence } from '../src/proof/samples.ts';
 import { openSession } from '../src/runtime/session.ts';
 import { collate } from '../src/sequence/collate.ts';
-import { randomNumbers, randomSequence } from '../src/service/samples.ts';
 
 /** Sequences per second at a batch size and a sequence length. */
 export async function rawSequencesPerSecond(
@@ -33,6 +33,6 @@ export async function rawSequencesPerSecond(
     await timed(300);
     rates.push(await timed(seconds * 1000));
   }
-  await session.release();
+  session.release();
   return rates;
 }

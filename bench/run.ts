@@ -29,6 +29,8 @@ interface Cell {
   readonly padding: number;
   readonly lagMs: number;
   readonly cores: number;
+  /** CPU microseconds of all the server's processes a request: on a shared machine the figure that moves least. */
+  readonly cpuUs: number;
   readonly megabytes: number;
 }
 
@@ -64,6 +66,7 @@ async function measure(scenario: Scenario, connections: number, url: string, ech
     // The metric is the time between two 10 ms timers; what is above 10 ms is lag.
     lagMs: Math.max(0, 1000 * lagSeconds - 10),
     cores: grown('process_cpu_seconds_total') / elapsed,
+    cpuUs: (grown('process_cpu_seconds_total') / elapsed / middle(ours).requestsPerSecond) * 1e6,
     megabytes: (after.get('process_resident_memory_bytes') ?? 0) / 1e6,
   };
 }
@@ -117,6 +120,7 @@ const header = [
   'padding',
   'lag p99 ms',
   'cores',
+  'CPU us',
   'MB',
   'failed',
 ];
@@ -138,6 +142,7 @@ cells.forEach((cell, i) => {
     `${number(cell.padding * 100)} %`,
     number(cell.lagMs, 1),
     number(cell.cores, 2),
+    number(cell.cpuUs),
     number(cell.megabytes),
     cell.failures,
   ];

@@ -1,11 +1,12 @@
 // npm run bench:streams [-- --seconds N]: steps/s of 256 concurrent streams, and of as many callers with tokens, beside
 // stateless requests of the same length by the same client; what an idle stream costs; what 100,000 continuations leave.
-import http from 'node:http';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { patient } from '../src/service/caller.ts';
 import { bytesUsed } from '../test/support/server/memory.ts';
 import { ROOT, startApp } from '../test/support/server/service.ts';
 import { day } from './bodies.ts';
+import { poster } from './post.ts';
 import { startServer } from './processes.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '5' } } });
@@ -14,25 +15,8 @@ const CALLERS = 256;
 const IDLE_STREAMS = 10_000;
 const CONTINUATIONS = 100_000;
 const BASE = '/v1/models/weather';
-const agent = new http.Agent({ keepAlive: true, maxSockets: CALLERS });
+const { post, end } = poster(CALLERS);
 const days = (count: number) => Array.from({ length: count }, day);
-
-function post(url: string, body?: unknown): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const request = http.request(url, { method: 'POST', agent, headers }, reply => {
-      let text = '';
-      reply.setEncoding('utf8').on('data', chunk => {
-        text += chunk;
-      });
-      reply.on('end', () => {
-        if (reply.statusCode === 200 || reply.statusCode === 201) resolve(JSON.parse(text));
-        else reject(new Error(`${reply.statusCode}: ${text}`));
-      });
-    });
-    request.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
 
 /** Calls of each of the callers one after the other, all callers at once, until the time is over; calls per second. */
 async function rate(callers: readonly (() => Promise<void>)[]): Promise<number> {
@@ -104,8 +88,8 @@ async function measureMemory(): Promise<void> {
   let states: (string | null)[] = sequences.map(() => null);
   const continueAll = async (rounds: number) => {
     for (let i = 0; i < rounds; i++) {
-      const request = { sequences, states, returnState: true, timeoutMs: 10_000 };
-      const { predictions } = await app.service.predict('weather', undefined, request).call.done;
+      const request = { sequences, states, returnState: true };
+      const { predictions } = await app.service.predict({ model: 'weather' }, request, patient(10_000));
       states = predictions.map(({ token }) => token as string);
     }
   };
@@ -127,7 +111,7 @@ const server = await startServer('dist/src/main.js', port => ['--port', `${port}
 try {
   for (const steps of [1, 10]) await measureSteps(`${server.url}${BASE}`, steps);
 } finally {
-  agent.destroy();
+  end();
   await server.end();
 }
 await measureMemory();

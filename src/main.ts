@@ -1,43 +1,82 @@
 #!/usr/bin/env node
-// The process: read the configuration, load the models, listen, and end in order.
-import { setTimeout as delay } from 'node:timers/promises';
+// The process: reads the configuration and serves alone, or supervises processes that serve. What only a serving process
+// needs is imported there: the supervisor stays small.
+import cluster from 'node:cluster';
 import closeWithGrace from 'close-with-grace';
-import { pino } from 'pino';
-import { buildApp } from './app.ts';
+import { type Logger, pino } from 'pino';
 import { type Config, ConfigError, readInvocation } from './config.ts';
 import { LoadError, messageOf } from './core/errors.ts';
-import { Service } from './service/service.ts';
-import { VERSION } from './version.ts';
+import { LogOutput } from './log-output.ts';
+import { TerminalLog } from './terminal-log.ts';
 
-async function serve(config: Config): Promise<void> {
-  const log = pino({ level: config.logLevel });
+/** Serves in this process. */
+async function serveAlone(config: Config, log: Logger, terminal?: TerminalLog): Promise<void> {
+  const { end, serve } = await import('./serve.ts');
+  const starting = serve(config, log);
+  // Signals are heard from the start: process 1 of a container would ignore them otherwise while models load, and a thread
+  // must not be ended while it runs.
+  endInOrder(config, log, async () => end(await starting, config));
+  const serving = await starting;
+  const unfollow = terminal?.follow(serving.progress);
+  try {
+    await serving.loaded;
+  } catch (error) {
+    await serving.close();
+    throw error;
+  } finally {
+    unfollow?.();
+  }
+}
 
-  // The first signal drains; the second ends the process at once. Signals are heard from the start: process 1 of a
-  // container would ignore them otherwise while models load (and a thread must not be ended while it runs).
-  const starting = Service.start({ ...config, version: VERSION, models: config }, log);
-  let drain = async () => (await starting).close();
+async function superviseSeveral(config: Config, log: Logger): Promise<void> {
+  const [{ Supervisor }, { operationsServer }] = await Promise.all([
+    import('./supervisor.ts'),
+    import('./operations.ts'),
+  ]);
+  const supervisor = new Supervisor(config, log);
+  endInOrder(config, log, () => supervisor.close());
+  if (config.operationsPort !== 0) {
+    const server = operationsServer(supervisor, config);
+    server.listen(config.operationsPort, config.host, () => {
+      log.info(`Operations listening at http://${config.host}:${config.operationsPort}`);
+    });
+  }
+  if (!(await supervisor.start())) process.exit(1);
+}
+
+/** One of several: signals are the supervisor's to hear, which tells when to end; without it, this ends at once. */
+async function serveAsOne(config: Config, log: Logger): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {});
+  process.on('uncaughtException', err => {
+    log.fatal({ err }, 'an error nobody caught');
+    process.exit(1);
+  });
+  const { serveUnder } = await import('./serve.ts');
+  await serveUnder(process, config, log);
+}
+
+/** The first signal drains; the second ends the process at once. */
+function endInOrder(config: Config, log: Logger, drain: () => Promise<void>): void {
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'an error nobody caught');
     log.info({ signal }, 'draining');
     await drain();
     log.info('ended');
   });
+}
 
-  const service = await starting;
-  const app = await buildApp(config, service, log);
-  drain = async () => {
-    service.drain();
-    await delay(config.drainDelayMs);
-    await app.close();
-    await service.close();
-  };
-  if (!service.draining) await app.listen({ host: config.host, port: config.port, backlog: 4096 });
+function run(config: Config): Promise<void> {
+  const terminal = process.stdout.isTTY ? new TerminalLog(process.stdout) : undefined;
+  const log = pino({ level: config.logLevel }, terminal ?? LogOutput.standard());
+  if (cluster.isWorker) return serveAsOne(config, log);
+  const several = config.processes > 1 || config.operationsPort !== 0;
+  return several ? superviseSeveral(config, log) : serveAlone(config, log, terminal);
 }
 
 try {
   const invocation = readInvocation(process.argv.slice(2));
   if ('print' in invocation) console.log(invocation.print);
-  else await serve(invocation.config);
+  else await run(invocation.config);
 } catch (error) {
   const { code, port, syscall = '' } = error as NodeJS.ErrnoException & { port?: number };
   if (error instanceof ConfigError || error instanceof LoadError) console.error(`polyhead: ${error.message}`);

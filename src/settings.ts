@@ -1,48 +1,13 @@
 // Every setting of the server: its variable, how it is read, its default and what it is for. config.ts reads them.
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { z } from 'zod';
+import { PROVIDER_CHOICES } from './core/providers.ts';
+import { DOOR_SETTINGS } from './door-settings.ts';
+import { auto, flag, listOf, MIB, setting, stateKey, storeAddress, whole, withoutPassword } from './setting.ts';
+import { TELEMETRY_SETTINGS } from './telemetry-settings.ts';
 
-const whole = (least: number, most: number) =>
-  z
-    .string()
-    .regex(/^[0-9]{1,15}$/, 'expected a whole number')
-    .transform(Number)
-    .pipe(z.number().min(least).max(most));
-const flag = z.enum(['true', 'false']).transform(value => value === 'true');
-
-/** A setting: its variable, how it is read, its default as text, and what it is for. */
-export interface Setting<T extends z.ZodType = z.ZodType> {
-  readonly env: string;
-  readonly schema: T;
-  readonly fallback: string;
-  readonly help: string;
-  readonly secret?: boolean;
-}
-const setting = <T extends z.ZodType>(
-  env: string,
-  schema: T,
-  fallback: string | number | boolean,
-  help: string,
-): Setting<T> => ({
-  env,
-  schema,
-  fallback: String(fallback),
-  help,
-});
-
-const MIB = 1024 * 1024;
 const workers = Math.max(1, Math.min(4, availableParallelism() - 1));
-const apiKey = z
-  .string()
-  .min(16, 'each key has at least 16 characters')
-  .regex(/^[\x21-\x7e]+$/, 'keys are printable ASCII without spaces');
-
-/** 32 bytes as 64 hexadecimal digits or in base64. */
-const stateKey = z.string().transform((text, context) => {
-  const bytes = Buffer.from(text, /^[0-9a-fA-F]{64}$/.test(text) ? 'hex' : 'base64');
-  if (bytes.length !== 32) context.addIssue('each key has 32 bytes, for example from: openssl rand -base64 32');
-  return bytes;
-});
+const threads = 2 * availableParallelism();
 
 export const SETTINGS = {
   host: setting('HOST', z.string().min(1), '127.0.0.1', 'address to listen on'),
@@ -57,7 +22,32 @@ export const SETTINGS = {
     'POLYHEAD_MODEL_REPOSITORY',
     z.string().min(1),
     'models',
-    'folder of <name>/<version>/ models',
+    'folder of <name>/<version>/ models, or of one model',
+  ),
+  modelName: setting(
+    'POLYHEAD_MODEL_NAME',
+    z.union([z.literal(''), z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a model name')]),
+    '',
+    'what the one model is called that lies in the repository itself; else as its folder',
+  ),
+  versions: setting(
+    'POLYHEAD_VERSIONS',
+    z.string().regex(/^(all|latest:[1-9][0-9]{0,2})$/, 'expected all or latest:N'),
+    'all',
+    'which versions of a model serve, where its serving.json does not say: all, or latest:N',
+  ),
+  reload: setting(
+    'POLYHEAD_RELOAD',
+    z.enum(['off', 'watch', 'poll']),
+    'off',
+    'take over changes of the repository while serving: watch notices at once, poll looks now and then',
+  ),
+  reloadIntervalS: setting('POLYHEAD_RELOAD_INTERVAL_S', whole(1, 86_400), 10, 'how often the repository is looked at'),
+  driftWindowS: setting(
+    'POLYHEAD_DRIFT_WINDOW_S',
+    whole(12, 1e7),
+    3600,
+    'how far back drift is told, of models with a reference.json',
   ),
   strictRepository: setting('POLYHEAD_STRICT_REPOSITORY', flag, true, 'refuse to start if any model is refused'),
   modelControl: setting(
@@ -68,15 +58,25 @@ export const SETTINGS = {
   ),
   executionProvider: setting(
     'POLYHEAD_EXECUTION_PROVIDER',
-    z.enum(['auto', 'cpu', 'cuda']),
+    z.enum(PROVIDER_CHOICES),
     'auto',
     'where graphs run: auto, cpu or cuda',
   ),
-  workers: setting('POLYHEAD_WORKERS', whole(1, 256), workers, 'worker threads per model'),
+  processes: setting('POLYHEAD_PROCESSES', auto, 1, 'serving processes on one port; auto: by cores and memory'),
+  operationsPort: setting('POLYHEAD_OPERATIONS_PORT', whole(0, 65535), 0, 'port for health and metrics alone; 0: none'),
+  hangTimeoutMs: setting('POLYHEAD_HANG_TIMEOUT_MS', whole(1000, 1e7), 10_000, 'when a silent process is killed'),
+  workers: setting('POLYHEAD_WORKERS', whole(1, 256), workers, 'runs of one model at once, each in a worker thread'),
+  threads: setting('POLYHEAD_THREADS', whole(1, 4096), threads, 'most worker threads; small models share them'),
   intraOpThreads: setting('POLYHEAD_INTRA_OP_THREADS', whole(1, 256), 1, 'threads within one run'),
   batchSize: setting('POLYHEAD_BATCH_SIZE', whole(1, 4096), 64, 'most sequences in one run'),
   paddedSteps: setting('POLYHEAD_PADDED_STEPS', whole(1, 1e9), 16384, 'most of batch size x longest length in one run'),
   maxQueueDelayMs: setting('POLYHEAD_MAX_QUEUE_DELAY_MS', whole(0, 10_000), 0, 'how long a batch may wait for company'),
+  inlineMs: setting(
+    'POLYHEAD_INLINE_MS',
+    whole(0, 1000),
+    1,
+    'longest run, in milliseconds, on the thread that reads requests; longer ones, and all if 0, go to a worker',
+  ),
   queueCapacity: setting('POLYHEAD_QUEUE_CAPACITY', whole(1, 1e6), 8192, 'most unanswered sequences per model'),
   queueBytes: setting(
     'POLYHEAD_QUEUE_BYTES',
@@ -120,22 +120,23 @@ export const SETTINGS = {
   stateKeys: {
     ...setting(
       'POLYHEAD_STATE_KEY',
-      z
-        .string()
-        .transform(text => text.split(/[\s,]+/).filter(Boolean))
-        .pipe(z.array(stateKey)),
+      listOf(stateKey),
       '',
       'keys for state tokens, 32 bytes as base64 or hexadecimal digits, separated by commas: the first seals, all open',
     ),
     secret: true,
   },
   stateTokenTtlS: setting('POLYHEAD_STATE_TOKEN_TTL_S', whole(1, 1e9), 86_400, 'how long a state token may be used'),
-  streamStore: setting(
-    'POLYHEAD_STREAM_STORE',
-    z.string().regex(/^(memory|rediss?:\/\/.+)$/, 'expected memory or redis://...'),
-    'memory',
-    'where streams are kept: memory, or redis://host:port to share them between replicas',
-  ),
+  streamStore: {
+    ...setting(
+      'POLYHEAD_STREAM_STORE',
+      storeAddress,
+      'memory',
+      'where streams are kept: memory, or redis://host:port to share them between replicas',
+    ),
+    file: true,
+    shown: withoutPassword,
+  },
   streamIdleTimeoutS: setting(
     'POLYHEAD_STREAM_IDLE_TIMEOUT_S',
     whole(1, 1e8),
@@ -144,11 +145,48 @@ export const SETTINGS = {
   ),
   maxStreams: setting('POLYHEAD_MAX_STREAMS', whole(1, 1e9), 100_000, 'most open streams'),
   streamBytes: setting('POLYHEAD_STREAM_BYTES', whole(1024, 1e12), 256 * MIB, 'most bytes of open streams in memory'),
+  grpcPort: setting(
+    'POLYHEAD_GRPC_PORT',
+    z.union([z.literal('off'), whole(0, 65535)]),
+    'off',
+    'port of the Open Inference Protocol over gRPC: off, or a port; 0 takes a free one',
+  ),
+  grpcTlsCert: setting('POLYHEAD_GRPC_TLS_CERT', z.string(), '', 'PEM file of the certificate for TLS over gRPC'),
+  grpcTlsKey: setting('POLYHEAD_GRPC_TLS_KEY', z.string(), '', 'PEM file of its private key'),
+  liveWaiting: setting('POLYHEAD_LIVE_WAITING', whole(1, 10_000), 32, 'most unanswered messages of a live connection'),
+  livePingMs: setting(
+    'POLYHEAD_LIVE_PING_MS',
+    whole(10, 3_600_000),
+    15_000,
+    'how often a live connection is asked whether it is still there',
+  ),
+  liveIdleTimeoutS: setting(
+    'POLYHEAD_LIVE_IDLE_TIMEOUT_S',
+    whole(1, 1e6),
+    300,
+    'how long a live connection may send nothing',
+  ),
+  corsOrigins: setting(
+    'POLYHEAD_CORS_ORIGINS',
+    z
+      .string()
+      .transform(text => text.split(/[\s,]+/).filter(Boolean))
+      .pipe(z.array(z.url({ protocol: /^https?$/, error: 'expected origins such as https://example.org' })))
+      .transform(origins => origins.map(each => new URL(each).origin)),
+    '',
+    'origins of web pages that may call and open live connections, beside its own, separated by commas',
+  ),
   drainDelayMs: setting(
     'POLYHEAD_DRAIN_DELAY_MS',
     whole(0, 600_000),
     200,
     'how long to answer as unready before closing, at SIGTERM',
+  ),
+  runTimeoutMs: setting(
+    'POLYHEAD_RUN_TIMEOUT_MS',
+    whole(100, 3_600_000),
+    30_000,
+    'a run that takes longer makes the process unready; after twice as long the process ends itself',
   ),
   shutdownTimeoutMs: setting(
     'POLYHEAD_SHUTDOWN_TIMEOUT_MS',
@@ -156,24 +194,53 @@ export const SETTINGS = {
     30_000,
     'longest shutdown before the process just ends',
   ),
+  cudaDevices: setting(
+    'POLYHEAD_CUDA_DEVICE',
+    z
+      .string()
+      .regex(/^\d{1,3}(,\d{1,3})*$/, 'expected a device number, or several separated by commas')
+      .transform(text => text.split(',').map(Number)),
+    0,
+    'CUDA device; workers are spread over several, such as 0,1',
+  ),
+  cudaTf32: setting(
+    'POLYHEAD_CUDA_TF32',
+    flag,
+    false,
+    'let CUDA multiply in TF32: up to twice as fast, with errors of about 1e-3',
+  ),
+  loadProcesses: setting(
+    'POLYHEAD_LOAD_PROCESSES',
+    whole(1, 256),
+    availableParallelism(),
+    'models that are proved at once, each in a process of its own',
+  ),
+  loadTimeoutMs: setting('POLYHEAD_LOAD_TIMEOUT_MS', whole(100, 3_600_000), 120_000, 'longest proof of one model'),
+  loadMemoryBytes: setting(
+    'POLYHEAD_LOAD_MEMORY_BYTES',
+    whole(MIB, 1e15),
+    Math.floor((3 / 4) * totalmem()),
+    'most memory that the proof of one model may hold',
+  ),
+  runBytes: setting('POLYHEAD_RUN_BYTES', whole(MIB, 1e15), 1024 * MIB, 'most memory of a run without a manifest'),
   certificateCache: setting(
     'POLYHEAD_CERTIFICATE_CACHE',
     flag,
     true,
-    'keep batching certificates in <repository>/.certificates, where that is writable',
+    'keep batching certificates, so that the next start is quick',
   ),
-  accessLog: setting('POLYHEAD_ACCESS_LOG', flag, false, 'log a line for every request'),
-  auth: setting('POLYHEAD_AUTH', z.enum(['auto', 'off']), 'auto', 'off: listen beyond loopback without API keys'),
-  apiKeys: {
-    ...setting(
-      'POLYHEAD_API_KEYS',
-      z
-        .string()
-        .transform(text => text.split(/[\s,]+/).filter(Boolean))
-        .pipe(z.array(apiKey)),
-      '',
-      'keys, separated by commas, that callers send as "Authorization: Bearer <key>"',
-    ),
-    secret: true,
-  },
+  certificateFolder: setting(
+    'POLYHEAD_CERTIFICATE_FOLDER',
+    z.string(),
+    '',
+    'where they are kept; if empty, <repository>/.certificates, where that is writable',
+  ),
+  docs: setting(
+    'POLYHEAD_DOCS',
+    z.enum(['public', 'keys', 'off']),
+    'public',
+    'who sees the API document and /docs: all, those with an API key, or nobody',
+  ),
+  ...DOOR_SETTINGS,
+  ...TELEMETRY_SETTINGS,
 } as const;

@@ -1,10 +1,11 @@
 // The configuration: every mistake at once, who wins, what is never shown, and which settings contradict each other.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type Config, ConfigError, readInvocation } from '../src/config.ts';
 import { SETTINGS } from '../src/settings.ts';
 import { TemporaryRepository } from './support/models/repository.ts';
+import { ROOT } from './support/server/service.ts';
 
 const folder = new TemporaryRepository();
 after(() => folder.remove());
@@ -179,6 +180,11 @@ test('--help names every setting, its flag, its default and its purpose', () => 
   }
 });
 
+test('--version prints the version of package.json, whatever the settings', () => {
+  const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
+  assert.equal(textOf(['--version'], { PORT: 'none' }), version);
+});
+
 test('--print-config prints every setting in force, and reads back as the same', () => {
   const text = textOf(['--print-config', '--port', '0'], { POLYHEAD_WORKERS: '3' });
   const lines = text.split('\n').map(line => line.split('=') as [string, string]);
@@ -190,4 +196,18 @@ test('--print-config prints every setting in force, and reads back as the same',
   assert.equal(POLYHEAD_API_KEYS, '(0 set, not shown)');
   assert.equal(POLYHEAD_STATE_KEY, '(0 set, not shown)');
   assert.deepEqual(configOf(env), configOf({ POLYHEAD_WORKERS: '3', PORT: '0' }));
+});
+
+test('the password of a stream store is never shown, and may come from a file', () => {
+  const secret = 'correct-horse';
+  const address = `redis://user:${secret}@example.test:6379/0?token=${secret}`;
+  const text = textOf(['--print-config'], { POLYHEAD_STREAM_STORE: address });
+  assert.ok(text.includes('POLYHEAD_STREAM_STORE=redis://***@example.test:6379/0'), text);
+  assert.ok(!text.includes(secret));
+  const [mistake] = mistakesOf({ POLYHEAD_STREAM_STORE: `redis://user:${secret}@example.test:port` });
+  assert.match(mistake, /^POLYHEAD_STREAM_STORE: expected/);
+  assert.ok(!mistake.includes(secret), mistake);
+  const file = `${folder.root}/store`;
+  writeFileSync(file, `${address}\n`);
+  assert.equal(configOf({ POLYHEAD_STREAM_STORE_FILE: file }).streamStore, address);
 });

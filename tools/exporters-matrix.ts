@@ -1,12 +1,13 @@
 // Writes the table of docs/exporters.md: loads every graph of test/fixtures/exporters as the server would, without a
-// manifest, and puts down what was found out. Run by `npm run exporters`; test/tools/exporters-matrix.test.ts compares.
+// manifest, and puts down what was found out. Run by `npm run exporters`; test/cli/exporters-matrix.test.ts compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
 import { listRepository } from '../src/model/repository.ts';
 import type { RowsVerdict, Verdict } from '../src/proof/certificate.ts';
-import { type LoadedModel, loadModel } from '../src/service/loaded-model.ts';
+import { ModelLoader } from '../src/service/load.ts';
 import { Metrics } from '../src/service/metrics.ts';
+import type { Model } from '../src/service/model.ts';
 import { configOf, ROOT } from '../test/support/server/service.ts';
 
 export const EXPORTERS = `${ROOT}test/fixtures/exporters`;
@@ -60,18 +61,20 @@ async function matrix(): Promise<string> {
     'warnings',
   ];
   const rows = [columns, columns.map(() => '---')];
+  const loader = new ModelLoader(options, new Metrics('0'), pino({ level: 'silent' }));
   for (const entry of readCatalogue()) {
     const folder = folders.get(entry.name);
     if (!folder) throw new Error(`${entry.name} stands in the catalogue, but has no folder`);
-    const model = await loadModel(folder, options, new Metrics('0'), pino({ level: 'silent' }));
+    const model = await loader.load(folder);
     await model.close();
     rows.push([entry.exporter, entry.version, String(entry.opset), entry.network, ...found(model)]);
   }
+  loader.close();
   const cell = (text: string) => text.replaceAll('|', '\\|');
   return rows.map(row => `| ${row.map(cell).join(' | ')} |\n`).join('');
 }
 
-function found({ certificate, mixing, golden, manifest }: LoadedModel): string[] {
+function found({ certificate, mixing, golden, manifest }: Model): string[] {
   const { rows, lengths, state, warnings } = certificate;
   const pairs = manifest.state.map(({ input, output }) => `${input} → ${output}`).join(', ');
   return [

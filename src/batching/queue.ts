@@ -1,9 +1,7 @@
 // Waiting entries, one per sequence, kept by length class; a batch begins with the class of the oldest entry.
+import type { Mixing } from '../model/mixing.ts';
 import type { Sequence } from '../sequence/sequence.ts';
 import type { Submission } from './submission.ts';
-
-/** Which sequences may share a run: near lengths of any kind, equal lengths only, or none. */
-export type Mixing = 'classes' | 'equal' | 'alone';
 
 export interface Entry {
   readonly sequence: Sequence;
@@ -17,6 +15,8 @@ export interface Entry {
   readonly withState?: boolean;
   /** A narrower rule than the model's, for this entry. */
   readonly mixing?: Mixing;
+  /** Whether it runs only when nothing else waits: such entries have lists of their own. */
+  readonly idle?: boolean;
 }
 
 /** What may share a run, as the model's certificate and limits say. */
@@ -35,10 +35,15 @@ export interface Batch {
 }
 
 export class EntryQueue {
-  readonly #rules: BatchRules;
-  /** Entries by length class, each list in order. */
+  #rules: BatchRules;
+  /**
+   * Entries by length class. Each list is sorted by `orderMs`, and those of equal `orderMs` by arrival; a key tells all that
+   * decides who may share a run, so entries of one list always may.
+   */
   readonly #classes = new Map<string | number, Entry[]>();
+  /** The lengths of all lists together. */
   #size = 0;
+  #sweeping = false;
 
   constructor(rules: BatchRules) {
     this.#rules = rules;
@@ -47,6 +52,15 @@ export class EntryQueue {
   /** Entries held, the cancelled ones not yet met included. */
   get size(): number {
     return this.#size;
+  }
+
+  /** From now on entries share runs by another rule; those that wait do so too. */
+  rule(mixing: Mixing): void {
+    this.#rules = { ...this.#rules, mixing };
+    const waiting = [...this.#classes.values()].flat();
+    this.#classes.clear();
+    this.#size = 0;
+    for (const entry of waiting) this.add(entry);
   }
 
   add(entry: Entry): void {
@@ -59,20 +73,31 @@ export class EntryQueue {
   }
 
   /**
-   * The batch to run next, left in the queue: the oldest entry, those of its length class that fit beside it and then,
+   * The batch to run next that `accepts` takes, left in the queue: the oldest entry of its class, those of its length class that fit beside it and then,
    * if there is room, shorter ones, as long as no more than half of the run is padding.
+   * It also sweeps: cancelled entries met on the way are dropped, so `size` may fall. What it gives is a prefix of one or
+   * more lists; `take` relies on that, so nothing may be added between the two.
    */
-  next(): Batch | undefined {
-    const oldest = this.#oldestClass();
-    if (oldest === undefined) return undefined;
-    const [first] = this.#classes.get(oldest) as Entry[];
+  next(accepts: (batch: Batch) => boolean = () => true): Batch | undefined {
+    let passedOver = false;
+    for (const key of this.#classesByAge()) {
+      const batch = this.#cut(key);
+      if (batch.entries[0].idle && passedOver) return undefined; // something else waits
+      if (accepts(batch)) return batch;
+      passedOver = true;
+    }
+    return undefined;
+  }
+
+  #cut(key: string | number): Batch {
+    const [first] = this.#classes.get(key) as Entry[];
     const mixing = this.#mixingOf(first);
     const cut = new Cut(this.#rules, mixing);
-    this.#fill(cut, oldest);
-    if (mixing === 'classes') {
-      const { company, longest } = first.sequence;
+    this.#fill(cut, key);
+    if (mixing === 'classes' && !first.idle) {
+      const { batchKey, longest } = first.sequence;
       for (let shorter = lengthClass(longest) - 1; shorter >= 0 && cut.hasRows; shorter--) {
-        this.#fill(cut, classKey(company, shorter));
+        this.#fill(cut, classKey(batchKey, shorter));
       }
     }
     return { entries: cut.entries, paddedSteps: cut.paddedSteps, full: cut.full };
@@ -86,6 +111,16 @@ export class EntryQueue {
       counts.set(waiting, (counts.get(waiting) ?? 0) + 1);
     }
     for (const [waiting, count] of counts) this.#remove(waiting, 0, count);
+  }
+
+  /** Drops every cancelled entry at the end of this turn: once for all who leave in it, numbers and all. */
+  sweepSoon(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    setImmediate(() => {
+      this.#sweeping = false;
+      this.sweep();
+    });
   }
 
   /** Drops every cancelled entry. */
@@ -113,25 +148,27 @@ export class EntryQueue {
   }
 
   #keyOf(entry: Entry): string | number {
-    const { company, longest, parts } = entry.sequence;
-    const mixing = this.#mixingOf(entry);
-    if (mixing === 'classes') return classKey(company, lengthClass(longest));
-    return mixing === 'alone' ? 'alone' : `${company}|=${parts.map(part => part?.length ?? 1).join()}`;
+    return entry.idle ? `idle|${this.#runKeyOf(entry)}` : this.#runKeyOf(entry);
   }
 
-  #oldestClass(): string | number | undefined {
-    let oldest: string | number | undefined;
-    let oldestMs = Infinity;
+  #runKeyOf(entry: Entry): string | number {
+    const { batchKey, longest, parts } = entry.sequence;
+    const mixing = this.#mixingOf(entry);
+    if (mixing === 'classes') return classKey(batchKey, lengthClass(longest));
+    return mixing === 'alone' ? 'alone' : `${batchKey}|=${parts.map(part => part?.length ?? 1).join()}`;
+  }
+
+  /** The classes that hold a live entry, that of the oldest first; others are forgotten. */
+  #classesByAge(): (string | number)[] {
+    const oldest: { key: string | number; orderMs: number }[] = [];
     for (const [key, waiting] of this.#classes) {
       const live = waiting.findIndex(entry => !entry.submission.settled);
       this.#remove(waiting, 0, live < 0 ? waiting.length : live);
       if (waiting.length === 0) this.#classes.delete(key);
-      else if (waiting[0].orderMs < oldestMs) {
-        oldestMs = waiting[0].orderMs;
-        oldest = key;
-      }
+      else oldest.push({ key, orderMs: waiting[0].orderMs });
     }
-    return oldest;
+    if (oldest.length > 1) oldest.sort((a, b) => a.orderMs - b.orderMs);
+    return oldest.map(({ key }) => key);
   }
 
   /** Adds the first entries of a class, as many as fit; cancelled ones met on the way are dropped. */
@@ -155,8 +192,8 @@ function lengthClass(length: number): number {
   return 32 - Math.clz32(length - 1);
 }
 
-function classKey(company: string, lengthClass: number): string | number {
-  return company === '' ? lengthClass : `${company}|${lengthClass}`;
+function classKey(batchKey: string, lengthClass: number): string | number {
+  return batchKey === '' ? lengthClass : `${batchKey}|${lengthClass}`;
 }
 
 /** A batch in the making. */

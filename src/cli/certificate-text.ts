@@ -1,7 +1,24 @@
 // A certificate for people: what may share a run and why, what was tried, and what speaks against more.
+
+import { grouped, printable } from '../core/terminal.ts';
+import type { Graph } from '../model/onnx/graph.ts';
+import type { Signature } from '../model/signature.ts';
 import type { Certificate, Verdict } from '../proof/certificate.ts';
-import type { Certified } from './certify.ts';
-import { grouped, heading, printable, shapeText, table } from './text.ts';
+import { heading, shapeText, table } from './text.ts';
+
+/** What certifying one file gave. */
+export interface Certified {
+  readonly file: string;
+  readonly graph: Graph;
+  readonly signature: Signature;
+  /** Where the meaning of the tensors comes from, in words. */
+  readonly manifest: string;
+  /** How the golden answers compare, in words; undefined without a golden.json. */
+  readonly golden?: string;
+  /** Why the server would not serve it. */
+  readonly refusals: readonly string[];
+  readonly certificate: Certificate;
+}
 
 const MIXING: Record<Verdict['mixing'], string> = {
   classes: 'sequences of near lengths share a run, padded to the longest',
@@ -34,7 +51,7 @@ const SIDE: Record<Certificate['sideInputs'][string], string> = {
 };
 
 export function certificateText(certified: Certified): string[] {
-  const { file, graph, manifest, golden, certificate } = certified;
+  const { file, graph, manifest, golden, refusals, certificate } = certified;
   const { state, sideInputs, warnings, counterExample, complete } = certificate;
   const tried = `${grouped(certificate.sequences)} sequences in ${grouped(certificate.batches)} batches, ${grouped(certificate.milliseconds)} ms`;
   return [
@@ -44,7 +61,7 @@ export function certificateText(certified: Certified): string[] {
         ['sha256', graph.sha256],
         ['manifest', manifest],
         ['golden', golden ?? 'none'],
-        ['tried', complete ? tried : `${tried}; the time ran out before everything was tried`],
+        ['tried', complete ? tried : `${tried}; not everything`],
       ],
       { indent: 2 },
     ),
@@ -59,6 +76,10 @@ export function certificateText(certified: Certified): string[] {
         Object.entries(sideInputs).map(([name, effect]) => [printable(name), SIDE[effect]]),
         { indent: 2 },
       ),
+    ),
+    ...section(
+      'Refused',
+      refusals.map(reason => `  ${printable(reason)}`),
     ),
     ...section('Counter-example', counterExample === null ? [] : [`  ${printable(counterExample)}`]),
     ...section(

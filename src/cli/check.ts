@@ -1,12 +1,13 @@
 // polyhead check: loads every model version of a repository as the server would, and tells of each how that went.
 import { pino } from 'pino';
-import { LoadError, messageOf } from '../core/errors.ts';
+import { LoadError, messageOf, oneLine } from '../core/errors.ts';
+import { printable, styled } from '../core/terminal.ts';
 import { listRepository, type VersionFolder } from '../model/repository.ts';
-import { type LoadedModel, loadModel, type ModelOptions } from '../service/loaded-model.ts';
+import { ModelLoader } from '../service/load.ts';
 import { Metrics } from '../service/metrics.ts';
+import type { Model } from '../service/model.ts';
 import { VERSION } from '../version.ts';
 import { type Command, readArguments, readSettings } from './command.ts';
-import { printable, styled } from './text.ts';
 
 export const checkCommand: Command = {
   name: 'check',
@@ -26,37 +27,38 @@ async function run(args: readonly string[]): Promise<void> {
   const folders = await listRepository(repository);
   if (folders.length === 0) throw new LoadError(`model repository "${repository}" holds no model`);
   const width = Math.max(...folders.map(folder => nameOf(folder).length));
+  const loader = new ModelLoader(options, new Metrics(VERSION), pino({ level: 'silent' }));
   let refused = 0;
   for (const folder of folders) {
     const name = nameOf(folder).padEnd(width);
     const startMs = performance.now();
     try {
-      const { text, warnings } = await check(folder, options);
+      const { text, warnings } = await check(folder, loader);
       console.log(`${styled(process.stdout, 'green', 'ok')}       ${name}  ${text}  ${elapsed(startMs)}`);
       for (const warning of warnings)
         console.log(`         ${styled(process.stdout, 'yellow', 'warning')}: ${printable(warning)}`);
     } catch (error) {
       refused++;
-      const reason = printable(messageOf(error).replace(/\s+/g, ' '));
+      const reason = printable(oneLine(messageOf(error)));
       console.log(`${styled(process.stdout, 'red', 'refused')}  ${name}  ${reason}`);
       if (!(error instanceof LoadError)) console.error(error);
     }
   }
+  loader.close();
   console.log(`${folders.length - refused} ok, ${refused} refused`);
   if (refused > 0) process.exitCode = 1;
 }
 
 async function check(
   folder: VersionFolder,
-  options: ModelOptions,
+  loader: ModelLoader,
 ): Promise<{ text: string; warnings: readonly string[] }> {
-  if (folder.fault) throw new LoadError(folder.fault);
-  const model = await loadModel(folder, options, new Metrics(VERSION), pino({ level: 'silent' }));
+  const model = await loader.load(folder);
   await model.close();
   return { text: summary(model), warnings: model.certificate.warnings };
 }
 
-function summary({ mixing, certificate, golden, inferred }: LoadedModel): string {
+function summary({ mixing, certificate, golden, inferred }: Model): string {
   const { rows, lengths } = certificate;
   const proof = golden
     ? `golden ${golden.worstDifference.toExponential(1)} of ${golden.tolerance.toExponential(0)}`

@@ -29,11 +29,11 @@ type Values<O extends Options> = ReturnType<
   typeof parseArgs<{ options: O; allowPositionals: true; strict: true }>
 >['values'];
 
-/** Exactly so many positional arguments, and these options. @throws {UsageError} */
+/** So many positional arguments, or from so many to so many, and these options. @throws {UsageError} */
 export function readArguments<O extends Options>(
   { usage }: Command,
   args: readonly string[],
-  count: number,
+  count: number | readonly [least: number, most: number],
   options: O,
 ): { values: Values<O>; positionals: string[] } {
   let parsed: { values: Values<O>; positionals: string[] };
@@ -43,11 +43,10 @@ export function readArguments<O extends Options>(
     throw new UsageError(messageOf(error).split('. ')[0], usage);
   }
   const { length } = parsed.positionals;
-  if (length !== count) {
-    throw new UsageError(
-      `expected ${count === 1 ? 'one argument' : `${count} arguments`}, got ${length || 'none'}`,
-      usage,
-    );
+  const [least, most] = typeof count === 'number' ? [count, count] : count;
+  if (length < least || length > most) {
+    const expected = least === 1 ? 'one argument' : `${least} arguments`;
+    throw new UsageError(`expected ${expected}${most > least ? ` to ${most}` : ''}, got ${length || 'none'}`, usage);
   }
   return parsed;
 }

@@ -1,12 +1,14 @@
 // A graph file named on the command line: read, and opened in one worker thread where a command has to run it.
+
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config.ts';
-import { LoadError, messageOf } from '../core/errors.ts';
-import { type Graph, readGraph } from '../model/graph.ts';
+import { firstLine, LoadError, messageOf } from '../core/errors.ts';
+import type { ProviderChoice } from '../core/providers.ts';
 import { type Manifest, readManifest } from '../model/manifest.ts';
-import type { RunFeeds } from '../proof/golden.ts';
-import type { ProviderChoice } from '../runtime/messages.ts';
+import { type Graph, readGraph } from '../model/onnx/graph.ts';
+import type { SessionOptions } from '../runtime/messages.ts';
+import type { Run } from '../runtime/runner.ts';
 import { WorkerPool } from '../runtime/worker-pool.ts';
 
 /** @throws {LoadError} that names the file as it was given. */
@@ -19,10 +21,7 @@ export async function named<T>(file: string, action: () => Promise<T>): Promise<
   try {
     return await action();
   } catch (error) {
-    if (!(error instanceof LoadError)) throw error;
-    const base = [path.basename(file), 'model.onnx'].find(name => error.message.startsWith(name));
-    const rest = base === undefined ? `: ${error.message}` : error.message.slice(base.length);
-    throw new LoadError(`${file}${rest.replace(/\s+/g, ' ')}`);
+    throw error instanceof LoadError ? error.of(file) : error;
   }
 }
 
@@ -31,19 +30,19 @@ export async function withSession<T>(
   file: string,
   config: Config,
   provider: ProviderChoice,
-  action: (run: RunFeeds) => Promise<T>,
+  action: (run: Run, session: SessionOptions) => Promise<T>,
 ): Promise<T> {
-  const session = { graphFile: path.resolve(file), provider, intraOpThreads: config.intraOpThreads };
+  const session: SessionOptions = { graphFile: path.resolve(file), provider, intraOpThreads: config.intraOpThreads };
   return named(file, async () => {
     const pool = await WorkerPool.open({ session, size: 1 });
-    const run: RunFeeds = async (feeds, fetches) => {
+    const run: Run = async (feeds, fetches) => {
       const { outputs } = await pool.run(feeds, fetches).catch(error => {
-        throw new LoadError(messageOf(error).split('\n')[0]); // the runtime's own sentence
+        throw new LoadError(firstLine(messageOf(error))); // the runtime's own sentence
       });
       return outputs;
     };
     try {
-      return await action(run);
+      return await action(run, session);
     } finally {
       await pool.close();
     }

@@ -2,7 +2,7 @@
 import { fromFloat16 } from '../core/float16.ts';
 import { rowTimeAxis, type SignatureHead } from '../model/signature.ts';
 import { type Row, rowOf } from '../sequence/collate.ts';
-import type { Written } from './guess.ts';
+import type { Written } from './written.ts';
 
 /** Operators that only move values: what wrote the values is not known. */
 const CARRIERS = new Set([

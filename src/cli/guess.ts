@@ -1,39 +1,38 @@
 // A starting manifest: what experiments found out about a graph, and on top of it guesses that say that they are guesses.
+
 import path from 'node:path';
 import { bindSignature } from '../model/bind.ts';
-import type { Graph } from '../model/graph.ts';
-import { headDecoder } from '../model/heads.ts';
 import { type Manifest, parseManifest } from '../model/manifest.ts';
+import type { Graph } from '../model/onnx/graph.ts';
+import { readShown } from '../model/shown.ts';
 import { isRowInput, type Signature } from '../model/signature.ts';
-import type { RunFeeds } from '../proof/golden.ts';
+import { inferManifest } from '../proof/discovery/manifest.ts';
+import { randomNumbers, randomSequence } from '../proof/samples.ts';
 import { warmUp } from '../proof/warm-up.ts';
+import type { Run } from '../runtime/runner.ts';
 import { collate, type Row, split } from '../sequence/collate.ts';
-import { inferManifest } from '../service/inference/inference.ts';
-import { randomNumbers, randomSequence } from '../service/samples.ts';
+import { headDecoder } from '../sequence/heads.ts';
 import { guessHead } from './guess-heads.ts';
 import { guessInput } from './guess-inputs.ts';
-
-/** A part of a manifest as it is written: what has its default value is left out. */
-export type Written = Record<string, unknown>;
+import type { Written } from './written.ts';
 
 /** How far the random numbers of the trial runs reach. */
 const SCALES = [1, 1, 3, 10];
 const STEPS = 5;
 
 /** @throws {LoadError} if the graph cannot be run on inputs made from its signature. */
-export async function guessManifest(graph: Graph, file: string, run: RunFeeds): Promise<Written> {
-  const found = await inferManifest(graph, run);
+export async function guessManifest(graph: Graph, file: string, run: Run): Promise<Written> {
+  const found = await inferManifest(graph, run, { shown: await readShown(path.dirname(file), graph) });
   const signature = bindSignature(found, graph);
   const rows = await trialRows(signature, run);
-  const inputs: Written[] = [];
-  for (const input of signature.inputs) inputs.push(await guessInput(input, found, signature, run));
+  const inputs = signature.inputs.map(input => guessInput(input, found));
   const heads = signature.heads.map(head => guessHead(head, graph.writers[head.spec.tensor] ?? '', rows));
   const guessed = written(graph, file, found, inputs, heads);
   return (await loads(guessed, graph, run)) ? guessed : written(graph, file, found, found.inputs, found.heads);
 }
 
 /** The graph's answers to some random sequences. */
-async function trialRows(signature: Signature, run: RunFeeds): Promise<Row[]> {
+async function trialRows(signature: Signature, run: Run): Promise<Row[]> {
   const random = randomNumbers(5);
   const rows: Row[] = [];
   for (const scale of SCALES) {
@@ -111,10 +110,15 @@ function shortened(part: object): Written {
 }
 
 /** Whether the server would take the manifest as far as that can be told from one run. */
-async function loads(manifest: Written, graph: Graph, run: RunFeeds): Promise<boolean> {
+async function loads(manifest: Written, graph: Graph, run: Run): Promise<boolean> {
   try {
     const signature = bindSignature(parseManifest(manifest), graph);
-    await warmUp(signature, { batchSize: 1, paddedSteps: STEPS }, signature.heads.map(headDecoder), run);
+    await warmUp(
+      signature,
+      { batchSize: 1, paddedSteps: STEPS },
+      signature.heads.map(head => headDecoder(head)),
+      run,
+    );
     return true;
   } catch {
     return false;

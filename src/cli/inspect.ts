@@ -1,11 +1,12 @@
 // polyhead inspect: what a graph is, read from its file; and a starting manifest, found out by running it.
 
-import type { Graph, TensorInfo } from '../model/graph.ts';
+import { grouped, printable } from '../core/terminal.ts';
 import { parseManifest } from '../model/manifest.ts';
+import type { Graph, TensorInfo } from '../model/onnx/graph.ts';
 import { type Command, readArguments, readSettings } from './command.ts';
 import { readGraphFile, withSession } from './graph-file.ts';
 import { guessManifest } from './guess.ts';
-import { grouped, heading, printable, shapeText, table } from './text.ts';
+import { heading, shapeText, table } from './text.ts';
 
 export const inspectCommand: Command = {
   name: 'inspect',

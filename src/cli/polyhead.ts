@@ -2,14 +2,25 @@
 // The `polyhead` command: a subcommand for graphs and models at the terminal, or the server if none is named.
 import { ConfigError, readInvocation } from '../config.ts';
 import { LoadError, messageOf, ServiceError } from '../core/errors.ts';
+import { benchCommand } from './bench.ts';
+import { calibrateCommand } from './calibrate.ts';
 import { certifyCommand } from './certify.ts';
 import { checkCommand } from './check.ts';
 import { type Command, UsageError } from './command.ts';
 import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
+import { referenceCommand } from './reference.ts';
 import { table } from './text.ts';
 
-const COMMANDS: readonly Command[] = [inspectCommand, checkCommand, certifyCommand, predictCommand];
+const COMMANDS: readonly Command[] = [
+  inspectCommand,
+  checkCommand,
+  certifyCommand,
+  predictCommand,
+  referenceCommand,
+  benchCommand,
+  calibrateCommand,
+];
 const USAGE = `Usage: polyhead [${COMMANDS.map(({ name }) => name).join(' | ')}] …   or, to serve: polyhead [flags]`;
 
 function helpOf({ usage, summary, details }: Command): string {

@@ -1,82 +1,148 @@
-// polyhead predict: one-off answers without a server, for a JSON file or for JSON Lines of any number.
-import { createReadStream } from 'node:fs';
+// polyhead predict: answers for a JSON file, or for JSON Lines, CSV or Parquet of any number, with or without a server.
 import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
-import { LoadError, messageOf } from '../core/errors.ts';
-import { type Detail, encodePredictions } from '../http/rest/encode.ts';
+import { LoadError } from '../core/errors.ts';
+import { type Detail, encodePrediction, encodePredictions } from '../http/codec/predictions.ts';
+import { readKey } from '../http/keys.ts';
 import { predictBody } from '../http/rest/schemas.ts';
+import { parseJson } from '../model/files.ts';
 import { listRepository } from '../model/repository.ts';
-import { type LoadedModel, loadModel } from '../service/loaded-model.ts';
+import { ModelLoader } from '../service/load.ts';
 import { Metrics } from '../service/metrics.ts';
-import { predict } from '../service/predictor.ts';
+import type { Model } from '../service/model.ts';
+import { predict } from '../service/predict.ts';
 import { VERSION } from '../version.ts';
 import { type Command, readArguments, readSettings, UsageError } from './command.ts';
-import { type Asked, predictLines, TIMEOUT_MS, write } from './predict-lines.ts';
+import { type Asked, NOBODY_WAITS } from './predict/answer-all.ts';
+import { type Answering, answerFile, type Files, formatOf } from './predict/files.ts';
+import { Remote } from './predict/remote.ts';
+import { STANDARD_OUTPUT } from './predict/sinks.ts';
+
+/** Runs that could be filled with what is under way, for each worker: enough that length classes fill too. */
+const RUNS_AHEAD = 4;
 
 export const predictCommand: Command = {
   name: 'predict',
-  usage: 'polyhead predict DIR NAME FILE [--version N] [--heads a,b] [--probabilities all|top|none] [--jsonl]',
-  summary: 'Answers for the sequences of a file, without a server.',
+  usage: 'polyhead predict (DIR | --url URL) NAME FILE [--out FILE [--resume]] [--heads a,b] [more options]',
+  summary: 'Answers for the sequences of a file, by a model of a repository or by a server.',
   details: [
     ['DIR', 'a model repository'],
+    ['--url URL', 'a server, such as http://localhost:8080; its key is the first of POLYHEAD_API_KEYS'],
     ['NAME', 'the name of a model in it'],
     ['FILE', 'JSON: a request body {"sequences": [...]}, or one sequence; the answer is the REST reply'],
     ['', 'JSON Lines (*.jsonl): one sequence a line; one prediction a line comes out, in the same order'],
-    ['', '-: standard input, as JSON unless --jsonl says otherwise'],
+    ['', 'CSV or Parquet (*.csv, *.parquet): a time step a row, features by column'],
+    ['', '-: standard input, as JSON unless --format says otherwise'],
+    ['--column NAME', 'of a table: rows that follow one another with the same value here are one sequence; "sequence"'],
+    [
+      '--out FILE',
+      'where answers go, as JSON Lines, CSV or Parquet by its name; by default JSON Lines to standard output',
+    ],
+    ['--resume', 'go on where an earlier run to the same FILE ended; not for Parquet'],
     ['--version N', 'a version of the model; the newest if left out'],
     [
       '--heads a,b',
       'only these heads; may be given several times, for names with a comma one by one: --heads=a --heads=b',
     ],
-    ['--probabilities', 'how much of each distribution to tell; by default all, and for heads per step the top one'],
-    ['--jsonl', 'FILE is JSON Lines whatever it is called'],
+    ['--probabilities', 'all, top or none of each distribution; by default all, for heads per step and in tables top'],
+    ['--format F', 'json, jsonl, csv or parquet, whatever FILE is called; --jsonl is --format jsonl'],
   ],
   run,
 };
 
-async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readArguments(predictCommand, args, 3, {
-    version: { type: 'string' },
-    heads: { type: 'string', multiple: true },
-    probabilities: { type: 'string' },
-    jsonl: { type: 'boolean' },
-  });
-  const [repository, name, file] = positionals;
-  const { probabilities } = values;
-  if (probabilities !== undefined && !['all', 'top', 'none'].includes(probabilities)) {
-    throw new UsageError(`--probabilities is "${probabilities}", expected all, top or none`, predictCommand.usage);
-  }
-  const config = readSettings();
-  const lines = values.jsonl || file.endsWith('.jsonl');
-  const body = lines ? undefined : await readBody(file);
-  const size = lines && file !== '-' ? (await statFile(file)).size : undefined;
+const OPTIONS = {
+  url: { type: 'string' },
+  version: { type: 'string' },
+  heads: { type: 'string', multiple: true },
+  probabilities: { type: 'string' },
+  jsonl: { type: 'boolean' },
+  format: { type: 'string' },
+  column: { type: 'string' },
+  out: { type: 'string' },
+  resume: { type: 'boolean' },
+} as const;
 
-  const model = await load(repository, name, values.version, config);
+async function run(args: readonly string[]): Promise<void> {
+  const remote = args.some(arg => arg === '--url' || arg.startsWith('--url='));
+  const { values, positionals } = readArguments(predictCommand, args, remote ? 2 : 3, OPTIONS);
+  const [name, file] = positionals.slice(-2);
+  const { usage } = predictCommand;
+  oneOf('--probabilities', values.probabilities, ['all', 'top', 'none']);
+  oneOf('--format', values.format, ['json', 'jsonl', 'csv', 'parquet']);
+  const format = values.jsonl ? 'jsonl' : (values.format ?? formatOf(file, 'json'));
+  const { out, resume = false } = values;
+  if (resume && !out) throw new UsageError('--resume needs --out: what was written to it tells where to go on', usage);
+  if (out && format === 'json') throw new UsageError('--out is for JSON Lines, CSV and Parquet', usage);
+  const config = readSettings();
+  const body = format === 'json' ? await readBody(file) : undefined;
+  const size = body || file === '-' ? undefined : (await statFile(file)).size;
+  const of = JSON.stringify([name, values.version, path.resolve(file), size, values.heads, values.probabilities]);
+  const files: Files = { file, format, size, column: values.column, out, resume, of };
+  const { url, version } = values;
+  const answerer = await (url === undefined
+    ? byRepository(positionals[0], name, version, config)
+    : byServer(url, name, version, config));
   try {
-    const asked: Asked = {
-      heads: headsOf(model, values.heads) ?? body?.heads,
-      probabilities: (probabilities as Detail | undefined) ?? body?.probabilities,
+    const known = answerer.heads.map(head => head.name);
+    const asked = {
+      heads: headsOf(known, values.heads) ?? body?.heads,
+      probabilities: (values.probabilities as Detail | undefined) ?? body?.probabilities,
     };
-    if (body) {
-      const { done } = predict(model, { sequences: body.sequences, heads: asked.heads, timeoutMs: TIMEOUT_MS });
-      await write(process.stdout, `${encodePredictions(model, await done, asked.probabilities)}\n`);
-    } else {
-      const source = file === '-' ? process.stdin : createReadStream(file);
-      await predictLines(model, source, size, asked, config);
-    }
-  } catch (error) {
-    throw body?.bare ? rename(error) : error;
+    if (body) await STANDARD_OUTPUT.write(`${await answerer.whole(body, asked)}\n`);
+    else await answerFile(answerer, files, asked, config.maxBodyBytes);
   } finally {
-    await model.close();
+    await answerer.close();
   }
 }
 
-/** A lone sequence was not sent as sequences[0]. */
-function rename(error: unknown): unknown {
-  if (error instanceof Error) error.message = error.message.replace(/^sequences\[0\]/, 'sequence');
-  return error;
+function oneOf(option: string, value: string | undefined, allowed: readonly string[]): void {
+  if (value === undefined || allowed.includes(value)) return;
+  const expected = `${allowed.slice(0, -1).join(', ')} or ${allowed.at(-1)}`;
+  throw new UsageError(`${option} is "${value}", expected ${expected}`, predictCommand.usage);
+}
+
+/** Who answers sequences one by one, or a whole request. */
+interface Answerer extends Answering {
+  /** The REST reply. */
+  whole(body: Body, asked: Asked): Promise<string>;
+  close(): Promise<void>;
+}
+
+async function byRepository(
+  repository: string,
+  name: string,
+  version: string | undefined,
+  config: Config,
+): Promise<Answerer> {
+  const model = await load(repository, name, version, config);
+  const { inputs, heads } = model.manifest;
+  const at = { at: ['sequence'] };
+  return {
+    inputs,
+    heads,
+    most: RUNS_AHEAD * config.workers * model.limits.batchSize,
+    answer: async ({ value }, { heads, probabilities }) =>
+      encodePrediction(await predict(model, { sequences: [value], heads }, NOBODY_WAITS, at), probabilities),
+    whole: async ({ sequences, bare }, { heads, probabilities }) =>
+      encodePredictions(await predict(model, { sequences, heads }, NOBODY_WAITS, bare ? at : {}), probabilities),
+    close: () => model.close(),
+  };
+}
+
+async function byServer(url: string, name: string, version: string | undefined, config: Config): Promise<Answerer> {
+  const remote = await Remote.open(url, name, version, config.apiKeys.map(text => readKey(text).secret)[0]);
+  const { inputs, heads } = remote.description;
+  return {
+    inputs,
+    heads,
+    most: remote.most,
+    answer: (item, asked) => remote.answer(item, asked),
+    whole: ({ sequences }, asked) => remote.predict(sequences, asked),
+    close: async () => {},
+  };
 }
 
 interface Body extends Asked {
@@ -89,36 +155,31 @@ interface Body extends Asked {
 async function readBody(file: string): Promise<Body> {
   const content = file === '-' ? await text(process.stdin) : await statFile(file).then(() => readFile(file, 'utf8'));
   const where = file === '-' ? 'standard input' : file;
-  let json: unknown;
-  try {
-    json = JSON.parse(content);
-  } catch (error) {
-    throw new LoadError(`${where} is not JSON: ${messageOf(error).replace(/\s+/g, ' ')}`);
-  }
+  const json = parseJson(content, where);
   const isBody = typeof json === 'object' && json !== null && !Array.isArray(json) && 'sequences' in json;
   if (!isBody) return { sequences: [json], bare: true };
   const parsed = predictBody(Number.MAX_SAFE_INTEGER).safeParse(json);
   if (parsed.success) return { ...parsed.data, bare: false };
   const [issue] = parsed.error.issues;
-  throw new LoadError(`${where}: ${[...issue.path, issue.message].join(': ')}`);
+  throw new LoadError(where, `: ${[...issue.path, issue.message].join(': ')}`);
 }
 
 /** @throws {LoadError} unless the file is there and no folder. */
 async function statFile(file: string): Promise<{ size: number }> {
   const found = await stat(file).catch(error => {
-    throw new LoadError(error.code === 'ENOENT' ? `${file} is missing` : `${file} cannot be read (${error.code})`);
+    throw LoadError.unreadable(file, error);
   });
-  if (found.isDirectory()) throw new LoadError(`${file} is a folder`);
+  if (found.isDirectory()) throw new LoadError(file, 'is a folder');
   return { size: found.isFile() ? found.size : 0 };
 }
 
 /** Loads one version; no other is touched. @throws {LoadError} */
-async function load(
+export async function load(
   repository: string,
   name: string,
   version: string | undefined,
   config: Config,
-): Promise<LoadedModel> {
+): Promise<Model> {
   const folders = await listRepository(repository);
   const versions = folders.filter(folder => folder.model === name);
   const folder = version === undefined ? versions.at(-1) : versions.find(found => found.version === version);
@@ -129,19 +190,18 @@ async function load(
   }
   const where = [name, folder.version].filter(Boolean).join('/');
   try {
-    if (folder.fault) throw new LoadError(folder.fault);
     // One caller, who may ask for much at once: no limit of a shared server applies.
     const options = { ...config, queueCapacity: Number.MAX_SAFE_INTEGER, queueBytes: Number.MAX_SAFE_INTEGER };
-    return await loadModel(folder, options, new Metrics(VERSION), pino({ level: 'silent' }));
+    const loader = new ModelLoader(options, new Metrics(VERSION), pino({ level: 'silent' }));
+    return await loader.load(folder).finally(() => loader.close());
   } catch (error) {
-    throw error instanceof LoadError ? new LoadError(`${where}: ${error.message.replace(/\s+/g, ' ')}`) : error;
+    throw error instanceof LoadError ? error.of(where) : error;
   }
 }
 
 /** The heads named on the command line. @throws {LoadError} if the model has none of such a name. */
-function headsOf({ manifest }: LoadedModel, given: readonly string[] | undefined): string[] | undefined {
+function headsOf(known: readonly string[], given: readonly string[] | undefined): string[] | undefined {
   if (!given) return undefined;
-  const known = manifest.heads.map(head => head.name);
   const names = given.flatMap(value => (known.includes(value) ? [value] : value.split(',')));
   const unknown = names.find(name => !known.includes(name));
   if (unknown === undefined) return [...new Set(names)];

@@ -1,5 +1,5 @@
-// Text for terminals: aligned tables, colours where the terminal has them, and names that cannot steer the terminal.
-import { styleText } from 'node:util';
+// Text for terminals: aligned tables, headings, numbers and shapes.
+import { printable, styled } from '../core/terminal.ts';
 
 export interface TableOptions {
   readonly indent?: number;
@@ -28,25 +28,8 @@ function widthOf(text: string): number {
   return [...text].length;
 }
 
-/** A name out of a file, without control characters: what a graph says must not move the cursor. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, c => `\\u{${(c.codePointAt(0) as number).toString(16)}}`);
-}
-
-export type Style = Parameters<typeof styleText>[0];
-
-/** Styles text if the stream is a terminal with colours (NO_COLOR is heard). */
-export function styled(stream: NodeJS.WriteStream, style: Style, text: string): string {
-  return stream.isTTY && stream.hasColors() ? styleText(style, text, { validateStream: false }) : text;
-}
-
 export function heading(text: string): string {
   return styled(process.stdout, 'bold', text);
-}
-
-/** A whole number with its thousands set apart. */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-GB');
 }
 
 export function shapeText(dims: readonly (number | string | null)[]): string {

@@ -13,9 +13,11 @@ export type ErrorCode =
   | 'METHOD_NOT_ALLOWED'
   | 'REQUEST_TIMEOUT'
   | 'PAYLOAD_TOO_LARGE'
+  | 'ANSWER_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'CALLER_GONE'
   | 'TOO_MANY_STREAMS'
+  | 'QUOTA_EXCEEDED'
   | 'OVERLOADED'
   | 'NOT_READY'
   | 'STREAMS_UNAVAILABLE'
@@ -49,9 +51,47 @@ export class ServiceError extends Error {
 /** A model that may not serve. The message is one readable line: which file, what is wrong, what was expected. */
 export class LoadError extends Error {
   override readonly name = 'LoadError';
+  /** The file's name in its folder. */
+  readonly file: string | undefined;
+  /** What follows that name in the sentence: "is missing", or ": weight "w" holds NaN". */
+  readonly what: string;
+
+  constructor(what: string);
+  constructor(file: string, what: string);
+  constructor(first: string, second?: string) {
+    const what = second ?? first;
+    super(second === undefined ? what : sentence(first, what));
+    this.file = second === undefined ? undefined : first;
+    this.what = what;
+  }
+
+  /** @param error what reading the file ended with. */
+  static unreadable(file: string, { code }: NodeJS.ErrnoException): LoadError {
+    return new LoadError(file, code === 'ENOENT' ? 'is missing' : `cannot be read (${code})`);
+  }
+
+  /** The same fault, told of the file as it was called where it was asked for: by a path, or as a model's version. */
+  of(name: string): LoadError {
+    return new LoadError(name, this.file === name.split('/').at(-1) ? this.what : `: ${this.message}`);
+  }
+}
+
+function sentence(file: string, what: string): string {
+  return what.startsWith(':') ? `${file}${what}` : `${file} ${what}`;
 }
 
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The first line of a message: a library's own sentence without what it prints below. */
+export function firstLine(message: string): string {
+  const end = message.indexOf('\n');
+  return end < 0 ? message : message.slice(0, end);
+}
+
+/** A message with its line breaks as spaces, for a log or a list that holds one line each. */
+export function oneLine(message: string): string {
+  return message.replace(/\s+/g, ' ');
 }

@@ -29,6 +29,10 @@ export interface Tensor {
 /** Tensors by the graph's own names. `__proto__` is refused as a name when a model is loaded. */
 export type Tensors = Record<string, Tensor>;
 
+export function isFloat(dtype: DType): boolean {
+  return dtype.startsWith('float');
+}
+
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }

@@ -1,4 +1,4 @@
-// Content codings of the Open Inference Protocol: gzip and deflate (zlib), both ways.
+// Content codings: gzip and deflate (zlib), of request bodies everywhere and of answers of the Open Inference Protocol.
 
 import { promisify } from 'node:util';
 import { createGunzip, createInflate, deflate, gzip } from 'node:zlib';

@@ -1,5 +1,5 @@
 // Ends, at close, the connections that Node would wait for although nobody is owed an answer on them.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
@@ -7,17 +7,27 @@ import type { FastifyInstance } from 'fastify';
 const ARRIVAL_GRACE_MS = 2000;
 const SWEEP_MS = 50;
 
-export function installConnections(app: FastifyInstance): void {
+export function installConnections(app: FastifyInstance, arrivals: { count: number }): void {
   /** Every open connection with the last request that arrived on it. */
   const latest = new Map<Socket, IncomingMessage | undefined>();
+  const answers = new WeakMap<Socket, ServerResponse>();
   app.server.on('connection', socket => {
+    arrivals.count++;
     latest.set(socket, undefined);
     socket.once('close', () => latest.delete(socket));
   });
-  app.server.on('request', request => latest.set(request.socket, request));
+  app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    latest.set(request.socket, request);
+    answers.set(request.socket, response);
+  });
 
   app.addHook('preClose', done => {
     const start = performance.now();
+    // What was asked before the drain began and is answered only now says that it is the last answer here.
+    for (const socket of latest.keys()) {
+      const answer = answers.get(socket);
+      if (answer && !answer.headersSent) answer.shouldKeepAlive = false;
+    }
     // Once is not enough: a connection may fall idle, or come out of the backlog, just after the listener closed.
     const sweep = setInterval(
       () =>

@@ -1,9 +1,13 @@
-// Every error as RFC 9457 problem+json, with nothing of the inside; unknown paths and methods included.
+// Every error as RFC 9457 problem+json, or in the form that a protocol sets for its paths, with nothing of the inside;
+// unknown paths and methods included.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { type ErrorCode, type Fault, ServiceError } from '../core/errors.ts';
+import { Seldom } from '../core/seldom.ts';
+import { Paths } from './paths.ts';
+import { traceIdOf } from './traces.ts';
 
 export const STATUS: Readonly<Record<ErrorCode, number>> = {
   INVALID_REQUEST: 400,
@@ -18,9 +22,11 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
   PAYLOAD_TOO_LARGE: 413,
+  ANSWER_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   CALLER_GONE: 499,
   TOO_MANY_STREAMS: 429,
+  QUOTA_EXCEEDED: 429,
   OVERLOADED: 503,
   NOT_READY: 503,
   STREAMS_UNAVAILABLE: 503,
@@ -28,23 +34,48 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   INFERENCE_FAILED: 500,
   INTERNAL: 500,
 };
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Forms of errors by the beginning of the path; elsewhere they are problem+json. */
+    errorForms: Map<string, ErrorForm>;
+  }
+  interface FastifyContextConfig {
+    /** The form of errors of one route. */
+    errorForm?: ErrorForm;
+  }
+  interface FastifyReply {
+    /** Why the request was not answered with 2xx, for the metrics and the access log. */
+    refusal?: ErrorCode;
+  }
+}
 const PROBLEM_TYPE = 'application/problem+json';
-const PROTOCOL_PATH = /^\/v2(\/|\?|$)/;
 const RETRY_AFTER_SECONDS = '1';
 const MOST_FAULTS = 8;
 
+/** How a protocol of its own tells an error. */
+export interface ErrorForm {
+  readonly contentType: string;
+  status(error: ServiceError): number;
+  body(error: ServiceError, requestId: string): unknown;
+}
+
+const PROBLEM: ErrorForm = { contentType: PROBLEM_TYPE, status: ({ code }) => STATUS[code], body: problem };
+
 export function installErrors(app: FastifyInstance): void {
-  const routes: { method: string; pattern: RegExp }[] = [];
+  app.decorateReply('refusal');
+  app.decorate('errorForms', new Map());
+  const paths = new Paths();
   app.addHook('onRoute', ({ method, url }) => {
-    const pattern = new RegExp(`^${url.replace(/[.*+?^$(){}|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+')}/?$`);
-    for (const name of [method].flat()) routes.push({ method: name, pattern });
+    for (const name of [method].flat()) paths.add(name, url);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(request, reply, translate(error)));
   const missing = (request: FastifyRequest, reply: FastifyReply): ServiceError => {
     const [path] = request.url.split('?');
-    const allowed = routes.filter(route => route.pattern.test(path)).map(route => route.method);
-    if (allowed.length === 0) return new ServiceError('NOT_FOUND', 'there is nothing at this path');
-    const allow = [...new Set(allowed)].join(', ');
+    const allow = paths.methods(path).join(', ');
+    if (allow === '') {
+      const near = paths.nearest(request.method, path);
+      return new ServiceError('NOT_FOUND', `there is nothing at this path${near ? `; the nearest is ${near}` : ''}`);
+    }
     reply.header('allow', allow);
     return new ServiceError('METHOD_NOT_ALLOWED', `this path takes ${allow}`);
   };
@@ -78,7 +109,8 @@ export function translate(error: FastifyError): ServiceError {
   return new ServiceError('INTERNAL', 'something went wrong inside the server', { cause: error });
 }
 
-function problem(error: ServiceError, requestId: string): Record<string, unknown> {
+/** An error as RFC 9457 tells it. */
+export function problem(error: ServiceError, requestId: string): Record<string, unknown> {
   const status = STATUS[error.code];
   return {
     type: 'about:blank',
@@ -91,19 +123,46 @@ function problem(error: ServiceError, requestId: string): Record<string, unknown
   };
 }
 
+/** For the metrics and the logs; causes stay there. */
+export function note(request: FastifyRequest, reply: FastifyReply, error: ServiceError): void {
+  reply.refusal = error.code;
+  if (STATUS[error.code] < 500 || !error.cause) return;
+  const leftOut = faultLines.next(error.code);
+  if (leftOut === undefined) return;
+  request.log.error(
+    {
+      err: error.cause,
+      code: error.code,
+      reqId: request.id,
+      traceId: traceIdOf(request),
+      leftOut: leftOut || undefined,
+    },
+    error.message,
+  );
+}
+
+/** Of each code so many lines a minute; how many were left out stands in the next. */
+const faultLines = new Seldom();
+
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
-  const protocol = PROTOCOL_PATH.test(request.url);
-  const status = protocol && STATUS[error.code] === 422 ? 400 : STATUS[error.code];
-  if (status >= 500 && error.cause)
-    request.log.error({ err: error.cause, code: error.code, reqId: request.id }, error.message);
-  if (status === 503 || status === 429) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  note(request, reply, error);
+  const form = formOf(request);
+  const status = form.status(error);
+  if ((status === 503 || status === 429) && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', RETRY_AFTER_SECONDS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyhead"');
-  // The Open Inference Protocol has a form of its own, and clients that compare its content type letter for letter.
-  const body = protocol ? { error: error.message } : problem(error, request.id);
   return reply
     .code(status)
-    .header('content-type', protocol ? 'application/json' : PROBLEM_TYPE)
-    .send(Buffer.from(JSON.stringify(body))); // as bytes: Fastify would add a charset to text
+    .header('content-type', form.contentType)
+    .send(Buffer.from(JSON.stringify(form.body(error, request.id)))); // as bytes: Fastify would add a charset to text
+}
+
+function formOf({ server, url, routeOptions }: FastifyRequest): ErrorForm {
+  if (routeOptions.config?.errorForm) return routeOptions.config.errorForm;
+  for (const [prefix, form] of server.errorForms) {
+    if (url.startsWith(prefix) && (url.length === prefix.length || '/?'.includes(url[prefix.length]))) return form;
+  }
+  return PROBLEM;
 }
 
 /** Answers what never became a request: malformed HTTP, headers too large, and heads or bodies that come too slowly. */

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Service } from '../service/service.ts';
-import { problems } from './rest/schemas.ts';
+import { problems } from './problems.ts';
 
 const versionInfo = z.object({ name: z.literal('polyhead'), version: z.string(), node: z.string() });
 const readiness = z.object({
@@ -13,18 +13,22 @@ const readiness = z.object({
   refused: z.array(z.object({ model: z.string(), version: z.string() })).describe('Not serving; the log says why.'),
 });
 
-export function installOps(instance: FastifyInstance, service: Service): void {
+export function installOps(
+  instance: FastifyInstance,
+  service: Service,
+  options: { readonly metrics: 'keys' | 'public' },
+): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const tags = ['operations'];
   app.get(
     '/livez',
     {
+      config: { open: true },
       schema: {
         tags,
         summary: 'Whether the process answers',
         operationId: 'live',
-        security: [],
-        response: { 200: z.object({ live: z.literal(true) }) },
+        response: { 200: z.object({ live: z.literal(true) }), ...problems() },
       },
     },
     () => ({ live: true }) as const,
@@ -32,12 +36,12 @@ export function installOps(instance: FastifyInstance, service: Service): void {
   app.get(
     '/readyz',
     {
+      config: { open: true },
       schema: {
         tags,
         summary: 'Whether every loaded model can answer',
         operationId: 'ready',
-        security: [],
-        response: { 200: readiness, 503: readiness.describe('Not ready.') },
+        response: { ...problems(), 200: readiness, 503: readiness.describe('Not ready.') },
       },
     },
     (_request, reply) => {
@@ -53,7 +57,7 @@ export function installOps(instance: FastifyInstance, service: Service): void {
         tags,
         summary: 'What is running',
         operationId: 'version',
-        response: { 200: versionInfo, ...problems(401) },
+        response: { 200: versionInfo, ...problems() },
       },
     },
     () => ({ name: 'polyhead' as const, version: service.version, node: process.version }),
@@ -61,19 +65,20 @@ export function installOps(instance: FastifyInstance, service: Service): void {
   app.get(
     '/metrics',
     {
+      config: { role: 'metrics', open: options.metrics === 'public' },
       schema: {
         tags,
         summary: 'Prometheus metrics',
         operationId: 'metrics',
         response: {
           200: { description: 'Text exposition format.', content: { 'text/plain': { schema: z.string() } } },
-          ...problems(401),
+          ...problems(),
         },
       },
     },
     async (_request, reply) => {
       reply.header('content-type', service.metrics.registry.contentType);
-      return service.metrics.registry.metrics();
+      return service.metrics.text();
     },
   );
 }

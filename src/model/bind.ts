@@ -1,8 +1,12 @@
 // Binds a manifest to its graph: checks every name, type and shape, and tells all mismatches in one report.
 import { LoadError } from '../core/errors.ts';
 import type { DType } from '../core/tensor.ts';
-import type { Graph, TensorInfo } from './graph.ts';
-import type { Manifest, ManifestHead, ManifestInput, RowInput } from './manifest.ts';
+import { freeAxes } from './free-axes.ts';
+import type { Manifest, ManifestControl, ManifestHead, ManifestInput, RowInput } from './manifest.ts';
+import { mediaFaults } from './media.ts';
+import type { Graph, TensorInfo } from './onnx/graph.ts';
+import { paddingOf, padFaults, padTo } from './pad.ts';
+import { FLAGS, FLOATS, IDS, INPUT_DTYPES, MASKS, STATES, WHOLE } from './role-dtypes.ts';
 import {
   type Axes,
   assemble,
@@ -13,18 +17,10 @@ import {
   inputAxes,
   isRowInput,
   type Signature,
+  type SignatureControl,
   type SignatureInput,
   type SignatureState,
 } from './signature.ts';
-
-const FLOATS: readonly DType[] = ['float32', 'float64', 'float16'];
-const WHOLE: readonly DType[] = ['int64', 'int32'];
-const MASKS: readonly DType[] = ['bool', ...WHOLE, ...FLOATS];
-const INPUT_DTYPES: Partial<Record<ManifestInput['kind'], readonly DType[]>> = {
-  numeric: FLOATS,
-  index: WHOLE,
-  token: ['string'],
-};
 
 /** Binds a manifest to its graph. @throws {LoadError} that lists every mismatch. */
 export function bindSignature(manifest: Manifest, graph: Graph): Signature {
@@ -32,16 +28,20 @@ export function bindSignature(manifest: Manifest, graph: Graph): Signature {
   const inputs = manifest.inputs.map(spec => binder.input(spec, manifest.inputs));
   for (const spec of manifest.heads) binder.head(spec, manifest.inputs);
   const state = manifest.state.map(pair => binder.state(pair));
-  return assemble(binder.finish(), inputs, manifest.heads, state);
+  const batched = inputs.some(({ axes }) => axes.batch !== null);
+  const controls = manifest.controls.map(spec => binder.control(spec, batched));
+  return assemble(binder.finish(), inputs, manifest.heads, state, controls);
 }
 
 class Binder {
   readonly #faults: string[] = [];
+  readonly #producer: string;
   readonly #inputs: readonly TensorInfo[];
   readonly #outputs: ReadonlyMap<string, TensorInfo>;
   readonly #feeds: (Feed | undefined)[];
 
   constructor(graph: Graph) {
+    this.#producer = graph.producer;
     this.#inputs = graph.inputs;
     this.#outputs = new Map(graph.outputs.map(info => [info.name, info]));
     this.#feeds = graph.inputs.map(() => undefined);
@@ -57,7 +57,7 @@ class Binder {
       if (dynamic || tensor.dims.length > 1 || (tensor.dims[0] ?? 1) !== 1) {
         this.#fault(`${where}: a side input holds one value, "${spec.tensor}" has shape ${shape(tensor)}`);
       }
-      return { spec, feed, tensor, axes, width, told: false };
+      return { spec, feed, tensor, axes, width, padding: 'none' };
     }
     const rank = spec.kind === 'tensor' ? undefined : (axes.batch === null ? 1 : 2) + (spec.kind === 'numeric' ? 1 : 0);
     const timeOf = this.#timeOf(where, spec, all);
@@ -65,20 +65,20 @@ class Binder {
       axes,
       role: 'data',
       timeOf,
+      padTo: padTo(spec),
     });
+    for (const fault of padFaults(spec, all, this.#inputs[timeOf ?? -1]?.name)) this.#fault(`${where} ${fault}`);
     if (rank === undefined || tensor.dims.length === rank) this.#inputShape(where, spec, tensor, axes, width);
-    const inner = { batch: axes.batch === null ? null : 0, time: null };
-    if (spec.lengths)
-      this.#feed(`${where} lengths`, spec.lengths, WHOLE, 1, { axes: inner, role: 'lengths', of: feed });
-    if (spec.mask) {
-      const maskAxes = axes.batch === null ? { batch: null, time: 0 } : axes.time === 0 ? axes : { batch: 0, time: 1 };
-      this.#feed(`${where} mask`, spec.mask, MASKS, axes.batch === null ? 1 : 2, {
-        axes: maskAxes,
-        role: 'mask',
-        of: feed,
-      });
-    }
-    return { spec, feed, tensor, axes, width, told: Boolean(spec.lengths || spec.mask) };
+    this.#told(where, spec, axes, feed);
+    return { spec, feed, tensor, axes, width, padding: paddingOf(spec) };
+  }
+
+  /** The feeds that tell which of its steps are padding. */
+  #told(where: string, { lengths, mask }: RowInput, { batch, time }: Axes, of: number): void {
+    const inner = { batch: batch === null ? null : 0, time: null };
+    if (lengths) this.#feed(`${where} lengths`, lengths, WHOLE, 1, { axes: inner, role: 'lengths', of });
+    const axes = batch === null ? { batch, time: 0 } : time === 0 ? { batch, time } : { batch: 0, time: 1 };
+    if (mask) this.#feed(`${where} mask`, mask, MASKS, batch === null ? 1 : 2, { axes, role: 'mask', of });
   }
 
   /** The earlier feed that shares this input's number of steps: as the manifest says, or by the graph's own symbol. */
@@ -96,6 +96,7 @@ class Binder {
 
   #inputShape(where: string, spec: RowInput, tensor: TensorInfo, axes: Axes, width: number): void {
     this.#axes(where, tensor, axes);
+    for (const fault of mediaFaults(spec, tensor, axes.batch)) this.#fault(`${where}: ${fault}`);
     const time = axes.time === null ? null : tensor.dims[axes.time];
     if (typeof time === 'number' && (spec.time.minimum !== time || spec.time.maximum !== time)) {
       const { minimum, maximum } = spec.time;
@@ -138,8 +139,8 @@ class Binder {
   state(pair: Manifest['state'][number]): SignatureState {
     const where = `state "${pair.input}"`;
     const axes = { batch: pair.batchAxis, time: null };
-    const { feed, tensor: input } = this.#feed(where, pair.input, FLOATS, undefined, { axes, role: 'state' });
-    const output = this.#output(where, pair.output, FLOATS);
+    const { feed, tensor: input } = this.#feed(where, pair.input, STATES, undefined, { axes, role: 'state' });
+    const output = this.#output(where, pair.output, STATES);
     this.#axes(where, input, axes);
     if (input.dims.some((dim, axis) => axis !== pair.batchAxis && typeof dim !== 'number')) {
       this.#fault(`${where}: shape ${shape(input)} must be fixed but for its batch axis ${pair.batchAxis}`);
@@ -148,6 +149,20 @@ class Binder {
       this.#fault(`${where}: its output "${pair.output}" has another type or rank`);
     }
     return { feed, input, output: pair.output, axes };
+  }
+
+  control(spec: ManifestControl, batched: boolean): SignatureControl {
+    const where = `control "${spec.input}"`;
+    const axes = { batch: batched ? 0 : null, time: null };
+    const alone = spec.kind === 'id' ? 0 : spec.values[1];
+    const dtypes = spec.kind === 'id' ? IDS : FLAGS;
+    const { feed, tensor } = this.#feed(where, spec.input, dtypes, undefined, { axes, role: 'control', alone });
+    this.#axes(where, tensor, axes);
+    const row = tensor.dims.slice(batched ? 1 : 0);
+    if ((batched && tensor.dims.length === 0) || row.some(dim => typeof dim === 'number' && dim !== 1)) {
+      this.#fault(`${where}: shape ${shape(tensor)}, expected one value a row`);
+    }
+    return { spec, feed, tensor, dims: row.map(() => 1) };
   }
 
   /** Every graph input's feed. @throws {LoadError} if anything did not fit. */
@@ -215,7 +230,7 @@ class Binder {
     }
     if (batch !== null && typeof tensor.dims[batch] === 'number') {
       this.#fault(
-        `${where}: axis ${batch} of "${tensor.name}" is fixed to ${tensor.dims[batch]}; export it with a dynamic batch`,
+        `${where}: axis ${batch} of "${tensor.name}" is fixed to ${tensor.dims[batch]}; export it with a dynamic batch${freeAxes(this.#producer)}`,
       );
     }
   }

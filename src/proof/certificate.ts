@@ -1,9 +1,8 @@
 // What a batching certificate says; the schema also stands in the API document and checks certificates read from disk.
 import { z } from 'zod';
+import { MIXINGS } from '../model/mixing.ts';
 
-const mixing = z
-  .enum(['classes', 'equal', 'alone'])
-  .describe('Which sequences share a run: near lengths, equal lengths only, or none.');
+const mixing = z.enum(MIXINGS).describe('Which sequences share a run: near lengths, equal lengths only, or none.');
 const axis = z.number().int().nullable();
 
 const verdict = {
@@ -42,7 +41,11 @@ export const certificateSchema = z
     sequences: z.number().int(),
     batches: z.number().int(),
     milliseconds: z.number().int(),
-    complete: z.boolean().describe('Whether everything planned was tried before the time ran out.'),
+    complete: z
+      .boolean()
+      .describe(
+        'Whether everything planned was tried. Of a very large graph only a part is before it serves: by the narrowest rule proved so far, until the rest was tried too.',
+      ),
   })
   .describe('What was found out about batching this graph.');
 

@@ -1,11 +1,12 @@
 // Runs sequences alone, in pairs and in company, and measures by how much a row's answer depends on the others.
-import { messageOf } from '../core/errors.ts';
-import type { TensorData } from '../core/tensor.ts';
+
+import { firstLine, messageOf } from '../core/errors.ts';
+import { isFloat, zeroData } from '../core/tensor.ts';
 import { type Axes, headTensors, type Signature } from '../model/signature.ts';
+import type { Run } from '../runtime/runner.ts';
 import { collate, type Row, rowOf, split } from '../sequence/collate.ts';
-import { plainValues } from '../sequence/nested.ts';
 import type { Sequence } from '../sequence/sequence.ts';
-import { largestDifference, type RunFeeds } from './golden.ts';
+import { differenceOf } from './difference.ts';
 
 /** Rows of equal length in one run, or of different lengths. */
 export type Question = 'rows' | 'lengths';
@@ -34,19 +35,22 @@ interface Watched {
 
 const NONE: Evidence = { difference: 0, place: '' };
 
-export class Examiner {
+export class Comparison {
   readonly worst: Record<Question, Record<Group, Worst>>;
   /** The heads' outputs that moved when lengths were mixed, with the most each did. */
   readonly movedByPadding = new Map<string, number>();
   batches = 0;
   readonly #signature: Signature;
-  readonly #run: RunFeeds;
+  readonly #run: Run;
   readonly #watched: readonly Watched[];
   readonly #fetches: readonly string[];
   readonly #alone = new Map<Sequence, Row>();
   readonly #paired = new Map<Sequence, Row>();
 
-  constructor(signature: Signature, run: RunFeeds) {
+  /** How large each output's values usually are, at least 1; known after `learnScales`. */
+  readonly #scales = new Map<string, number>();
+
+  constructor(signature: Signature, run: Run) {
     this.#signature = signature;
     this.#run = run;
     const none = () => ({ heads: { alone: NONE, paired: NONE }, state: { alone: NONE, paired: NONE } });
@@ -57,6 +61,20 @@ export class Examiner {
 
   get sequences(): number {
     return this.#alone.size;
+  }
+
+  /** Differences are measured against what these usual sequences answer. */
+  async learnScales(usual: readonly Sequence[]): Promise<void> {
+    for (const sequence of usual) {
+      const [row] = await this.#answer([sequence]);
+      for (const { tensor, axes, follows } of this.#watched) {
+        const { dtype } = row.outputs[tensor];
+        if (!isFloat(dtype)) continue;
+        const { dims, data } = rowOf(row, tensor, axes, follows);
+        const largest = differenceOf({ dims, data }, { dims, data: zeroData(dtype, data.length) }, dtype);
+        if (Number.isFinite(largest)) this.#scales.set(tensor, Math.max(1, this.#scales.get(tensor) ?? 1, largest));
+      }
+    }
   }
 
   /** Runs the sequences together and compares each row with what it answers by itself. */
@@ -73,7 +91,7 @@ export class Examiner {
       together = await this.#answer(sequences);
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
-      const place = `a run of ${sequences.length} sequences of up to ${longest} steps fails (${messageOf(cause).split('\n')[0]})`;
+      const place = `a run of ${sequences.length} sequences of up to ${longest} steps fails (${firstLine(messageOf(cause))})`;
       for (const group of ['heads', 'state'] as const) this.#note(question, group, Infinity, Infinity, place);
       return;
     }
@@ -107,6 +125,7 @@ export class Examiner {
       rowOf(one, tensor, axes, follows),
       rowOf(other, tensor, axes, follows),
       one.outputs[tensor].dtype,
+      this.#scales.get(tensor),
     );
   }
 }
@@ -114,7 +133,7 @@ export class Examiner {
 /** The rows of one run. */
 export async function answer(
   signature: Signature,
-  run: RunFeeds,
+  run: Run,
   sequences: readonly Sequence[],
   fetches: readonly string[],
 ): Promise<Row[]> {
@@ -134,19 +153,6 @@ export function watchedOutputs(signature: Signature): Watched[] {
   }));
   const seen = new Set<string>();
   return [...heads, ...state].filter(({ tensor }) => !seen.has(tensor) && seen.add(tensor));
-}
-
-interface Values {
-  readonly dims: readonly number[];
-  readonly data: TensorData;
-}
-
-/** The largest |a - b| / max(1, |b|) of two arrays of numbers; infinite if shapes, or strings, differ. */
-export function differenceOf(one: Values, other: Values, dtype: Parameters<typeof plainValues>[0]): number {
-  if (one.dims.join() !== other.dims.join()) return Infinity;
-  if (dtype === 'string') return (one.data as string[]).every((text, i) => text === other.data[i]) ? 0 : Infinity;
-  if (dtype === 'float32') return largestDifference(one.data as Float32Array, other.data as Float32Array);
-  return largestDifference(plainValues(dtype, one.data).map(Number), plainValues(dtype, other.data).map(Number));
 }
 
 function worse(a: number, b: number): number {

@@ -1,13 +1,17 @@
 // Two more questions to a graph: does its state continue a sequence, and does a side input change its answers?
+
 import { sliceAxis } from '../core/tensor.ts';
 import { isRowInput, rowTimeAxis, type Signature } from '../model/signature.ts';
+import type { Run } from '../runtime/runner.ts';
 import { collate, type Row, rowOf } from '../sequence/collate.ts';
+import { placed, UNNAMED } from '../sequence/controls.ts';
+import { piece } from '../sequence/piece.ts';
 import { takeRow } from '../sequence/rows.ts';
-import type { Part, Sequence } from '../sequence/sequence.ts';
-import { randomNumbers, randomSequence } from '../service/samples.ts';
+import type { Sequence } from '../sequence/sequence.ts';
 import type { Continuity, SideEffect } from './certificate.ts';
-import { answer, differenceOf, watchedOutputs } from './comparison.ts';
-import type { RunFeeds } from './golden.ts';
+import { answer, watchedOutputs } from './comparison.ts';
+import { differenceOf } from './difference.ts';
+import { randomNumbers, randomSequence } from './samples.ts';
 
 /** Numbers of steps before the cut and in all. */
 const CUTS = [
@@ -18,7 +22,7 @@ const CUTS = [
 const SIDE_VALUES = [0, 1, 2, 8000, 16000, 0.5];
 
 /** Runs sequences whole, and cut in two with the state handed over; compares what is said after the cut. */
-export async function continuity(signature: Signature, run: RunFeeds, tolerance: number): Promise<Continuity> {
+export async function continuity(signature: Signature, run: Run, tolerance: number): Promise<Continuity> {
   const timed = signature.inputs.filter(({ spec, axes }) => isRowInput(spec) && axes.time !== null);
   const variable = timed.every(({ spec }) => isRowInput(spec) && spec.time.minimum === 1 && spec.time.maximum >= 13);
   if (timed.length === 0 || !variable) return 'untested';
@@ -27,9 +31,14 @@ export async function continuity(signature: Signature, run: RunFeeds, tolerance:
   const random = randomNumbers(5);
   let worst = 0;
   for (const [cut, length] of CUTS) {
-    const whole = randomSequence(signature, length, random);
+    const whole = placed(signature, randomSequence(signature, length, random), {
+      start: true,
+      end: false,
+      id: UNNAMED,
+    });
     const [first] = await answer(signature, run, [piece(signature, whole, 0, cut)], fetches);
-    const rest = continued(signature, piece(signature, whole, cut, length), first);
+    const later = placed(signature, piece(signature, whole, cut, length), { start: false, end: false, id: UNNAMED });
+    const rest = continued(signature, later, first);
     const [second] = await answer(signature, run, [rest], fetches);
     const [once] = await answer(signature, run, [whole], fetches);
     for (const { tensor, axes, follows } of watched) {
@@ -53,19 +62,8 @@ export function continued(signature: Signature, sequence: Sequence, row: Row): S
   return { ...sequence, parts };
 }
 
-/** The time steps of a sequence from `from` up to `to`. */
-function piece(signature: Signature, sequence: Sequence, from: number, to: number): Sequence {
-  const parts = sequence.parts.map((part, f): Part | undefined => {
-    const { axes, tensor } = signature.feeds[f];
-    const time = rowTimeAxis(axes);
-    if (!part || time === null) return part;
-    return { ...sliceAxis({ ...part, dtype: tensor.dtype }, time, from, to), length: to - from };
-  });
-  return { ...sequence, parts, length: to - from, longest: to - from };
-}
-
 /** For each side input, whether another value changes any answer. */
-export async function sideEffects(signature: Signature, run: RunFeeds): Promise<Record<string, SideEffect>> {
+export async function sideEffects(signature: Signature, run: Run): Promise<Record<string, SideEffect>> {
   const effects: Record<string, SideEffect> = {};
   const watched = watchedOutputs(signature);
   for (const { spec, tensor } of signature.inputs) {

@@ -1,21 +1,26 @@
 // golden.json: inputs and outputs written by the training framework, checked against what the session answers.
+
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { LoadError, messageOf } from '../core/errors.ts';
+import { firstLine, LoadError, messageOf, ServiceError } from '../core/errors.ts';
 import { elementCount, type Tensors } from '../core/tensor.ts';
-import type { Graph } from '../model/graph.ts';
-import { readJson } from '../model/manifest.ts';
+import { readJson } from '../model/files.ts';
+import type { Graph } from '../model/onnx/graph.ts';
 import type { Signature } from '../model/signature.ts';
+import type { Run } from '../runtime/runner.ts';
+import { Block } from '../sequence/block.ts';
+import { checkTensors } from '../sequence/check-tensors.ts';
 import { collate } from '../sequence/collate.ts';
 import { nest, parseNested, plainValues } from '../sequence/nested.ts';
 import { type Sequence, sequenceParser } from '../sequence/sequence.ts';
+import { largestDifference } from './difference.ts';
 
 const element = z.union([z.number(), z.string(), z.boolean()]);
 const outputs = z
   .record(z.string(), z.array(element).min(1))
   .refine(o => Object.keys(o).length > 0, 'a case without outputs checks nothing');
-const feed = z.strictObject({ dims: z.array(z.number().int().min(1)), data: z.array(element).min(1) });
+const feed = z.strictObject({ dims: z.array(z.number().int().min(1)), data: z.array(element.nullable()).min(1) });
 
 const goldenSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -54,8 +59,6 @@ export interface GoldenCheck {
   readonly worstDifference: number;
 }
 
-export type RunFeeds = (feeds: Tensors, fetches: readonly string[]) => Promise<Tensors>;
-
 /** Reads golden.json if there is one. @throws {LoadError} if it does not fit the manifest or the graph. */
 export async function readGolden(folder: string, signature: Signature, graph: Graph): Promise<Golden | undefined> {
   const file = path.join(folder, 'golden.json');
@@ -63,7 +66,7 @@ export async function readGolden(folder: string, signature: Signature, graph: Gr
   const parsed = goldenSchema.safeParse(await readJson(file));
   if (!parsed.success) {
     const { path: place, message } = firstFault(parsed.error.issues);
-    throw new LoadError(`golden.json: ${place.join('.')}: ${message}`);
+    throw new LoadError('golden.json', `: ${place.join('.')}: ${message}`);
   }
   const parse = sequenceParser(signature);
   try {
@@ -76,7 +79,7 @@ export async function readGolden(folder: string, signature: Signature, graph: Gr
     });
     return { ...parsed.data, cases };
   } catch (error) {
-    throw new LoadError(`golden.json: ${messageOf(error)}`);
+    throw new LoadError('golden.json', `: ${messageOf(error)}`);
   }
 }
 
@@ -98,48 +101,57 @@ function tensorsOf(feeds: Record<string, z.infer<typeof feed>>, graph: Graph, in
       throw new LoadError(`case ${index}: feed "${name}" has ${data.length} values for shape [${dims.join(', ')}]`);
     }
     const value = nest(data, dims);
-    tensors[name] = { dtype, ...parseNested(value, ['cases', index, 'feeds', name], { dtype, dims }) };
+    tensors[name] = { dtype, ...parseNested(value, ['cases', index, 'feeds', name], { dtype, dims, missing: true }) };
   }
   return tensors;
 }
 
+/** A case's feeds as the one sequence that a caller would send; nothing where no caller could. */
+export function sequenceIn(signature: Signature, feeds: Tensors): Sequence | undefined {
+  try {
+    const tensors = { ...feeds };
+    return checkTensors({ signature, name: 'golden.json' }, tensors) === 1
+      ? new Block(signature, tensors, 1).sequences[0]
+      : undefined;
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined;
+    throw error;
+  }
+}
+
 /** Runs every golden case alone. @throws {LoadError} at the first answer that is off. */
-export async function checkGolden(golden: Golden, run: RunFeeds): Promise<GoldenCheck> {
+export async function checkGolden(golden: Golden, run: Run): Promise<GoldenCheck> {
   let worstDifference = 0;
   for (const [i, { feeds, outputs }] of golden.cases.entries()) {
     const answers = await run(feeds, Object.keys(outputs)).catch(error => {
-      throw new LoadError(`golden.json case ${i}: the run failed (${messageOf(error).split('\n')[0]})`);
+      throw new LoadError('golden.json', `case ${i}: the run failed (${firstLine(messageOf(error))})`);
     });
     for (const [name, expected] of Object.entries(outputs)) {
-      const where = `golden.json case ${i}: output "${name}"`;
+      const where = `case ${i}: output "${name}"`;
       const { dtype, data } = answers[name];
       if (data.length !== expected.length) {
-        throw new LoadError(`${where} has ${data.length} values, expected ${expected.length}`);
+        throw new LoadError('golden.json', `${where} has ${data.length} values, expected ${expected.length}`);
       }
       const actual = plainValues(dtype, data);
       if (typeof expected[0] === 'string') {
         const wrong = expected.findIndex((value, v) => value !== actual[v]);
-        if (wrong >= 0) throw new LoadError(`${where} value ${wrong} is ${actual[wrong]}, expected ${expected[wrong]}`);
+        if (wrong >= 0)
+          throw new LoadError(
+            'golden.json',
+            `${where} value ${wrong} is ${actual[wrong]}, expected ${expected[wrong]}`,
+          );
         continue;
       }
       const difference = largestDifference(actual.map(Number), expected.map(Number));
       if (!(difference <= golden.tolerance)) {
-        throw new LoadError(`${where} is off by ${difference.toExponential(2)}, tolerance ${golden.tolerance}`);
+        throw new LoadError(
+          'golden.json',
+          `${where} is off by ${difference.toExponential(2)}, tolerance ${golden.tolerance}`,
+        );
       }
       worstDifference = Math.max(worstDifference, difference);
     }
   }
   const { producer, tolerance } = golden;
   return { producer, tolerance, cases: golden.cases.length, worstDifference };
-}
-
-/** The largest |a - b| / max(1, |b|) over two rows of numbers; NaN if only one of a pair is NaN. */
-export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let worst = 0;
-  for (let i = 0; i < expected.length; i++) {
-    if (Object.is(actual[i], expected[i])) continue;
-    const difference = Math.abs(actual[i] - expected[i]) / Math.max(1, Math.abs(expected[i]));
-    worst = Math.max(worst, difference); // NaN stays
-  }
-  return worst;
 }

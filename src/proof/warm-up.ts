@@ -1,17 +1,18 @@
 // The first runs of a model: at the largest batch that it may get, its outputs' sizes checked, its answers decoded.
-import { LoadError, messageOf } from '../core/errors.ts';
-import type { HeadDecoder } from '../model/heads.ts';
+
+import { firstLine, LoadError, messageOf } from '../core/errors.ts';
 import { headTensors, type Signature } from '../model/signature.ts';
+import type { Run } from '../runtime/runner.ts';
 import { collate, rowOf, split } from '../sequence/collate.ts';
-import { randomNumbers, randomSequence } from '../service/samples.ts';
-import type { RunFeeds } from './golden.ts';
+import type { HeadDecoder } from '../sequence/heads.ts';
+import { randomNumbers, randomSequence } from './samples.ts';
 
 /** Runs `batchSize` sequences, as long as the padded steps allow. @throws {LoadError} if that fails or answers do not fit. */
 export async function warmUp(
   signature: Signature,
   { batchSize, paddedSteps }: { readonly batchSize: number; readonly paddedSteps: number },
   decoders: readonly HeadDecoder[],
-  run: RunFeeds,
+  run: Run,
 ): Promise<void> {
   const random = randomNumbers(3);
   const length = Math.max(1, Math.floor(paddedSteps / batchSize));
@@ -34,7 +35,7 @@ export async function warmUp(
   } catch (error) {
     const reason = error instanceof Error && error.cause ? error.cause : error;
     throw new LoadError(
-      `the graph cannot run ${batchSize} sequences of ${sequences[0].longest} steps: ${messageOf(reason).split('\n')[0]}`,
+      `the graph cannot run ${batchSize} sequences of ${sequences[0].longest} steps: ${firstLine(messageOf(reason))}`,
     );
   }
 }

@@ -1,63 +1,73 @@
-// A Runner over worker threads: idle set, one batch ahead, crash -> fail in flight -> respawn with backoff.
-import path from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { LoadError } from '../core/errors.ts';
+// A Runner over sessions in worker threads, one seat each: one batch ahead, crash -> fail in flight -> reopen with backoff,
+// and a seat whose thread is held by another model moves to one that is free.
 import type { Tensors } from '../core/tensor.ts';
-import type { FromWorker, SessionFacts, SessionOptions, ToWorker } from './messages.ts';
-import { pack, unpack } from './packed.ts';
+import { type Admit, openAdmitted } from './admission.ts';
+import type { SessionFacts, SessionOptions } from './messages.ts';
 import { type Runner, RunnerLost, type RunResult } from './runner.ts';
+import type { Place, Tenant, Thread } from './thread.ts';
+import { Threads } from './threads.ts';
 
 export interface WorkerPoolOptions {
   readonly session: SessionOptions;
   readonly size: number;
+  /** Where the sessions live, perhaps beside those of other models; if left out, each in a thread of its own. */
+  readonly threads?: Threads;
+  /** Whether no other model's session may live in its threads. */
+  readonly alone?: boolean;
+  /** CUDA devices; the seats are spread over them. */
+  readonly deviceIds?: readonly number[];
+  /** What every session must do before its seat opens, now and wherever it is opened again. */
+  readonly admit?: Admit;
   /** Told of every crash and return, for the log and the metrics. */
   readonly onEvent?: (event: 'crashed' | 'returned', detail: string) => void;
   readonly workerFile?: URL;
   readonly backoffMs?: { readonly first: number; readonly most: number };
 }
 
-interface Pending {
-  readonly id: number;
-  readonly resolve: (result: RunResult) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** A worker's seat: the thread changes after a crash, the seat stays. */
+/** A worker's seat: thread and session change after a crash or a move, the seat stays. */
 interface Seat {
-  worker?: Worker;
-  open: boolean;
-  /** What the worker was given, in order: the first is running, the second waits in its mailbox. */
-  pending: Pending[];
+  /** Its session, once that is open and admitted: then the seat takes batches. */
+  place?: Place;
+  /** The thread in which a session is being opened for it. */
+  next?: Thread;
+  /** What it is about besides runs: opening anew after a crash, or moving. */
+  busy?: Promise<void>;
+  movedMs: number;
+  /** Crashes in a row; an answer sets it to 0. The wait before the next try doubles with each. */
   crashes: number;
   retry?: NodeJS.Timeout;
 }
 
-const WORKER_FILE = new URL('./worker.js', import.meta.url);
+/** How long a batch waits for another model's run before its seat moves. */
+const PATIENCE_MS = 20;
+/** How long a seat stays where it has moved to. */
+const STAY_MS = 1000;
 
 export class WorkerPool implements Runner {
   onFree = () => {};
   readonly #options: WorkerPoolOptions;
+  readonly #threads: Threads;
   readonly #seats: Seat[];
   #facts?: SessionFacts;
-  #nextId = 0;
+  #running = 0;
   #closing = false;
+  #patience?: NodeJS.Timeout;
   readonly #whenQuiet: (() => void)[] = [];
 
   private constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#seats = Array.from({ length: options.size }, () => ({ open: false, pending: [], crashes: 0 }));
+    this.#threads = options.threads ?? new Threads(Infinity, options.workerFile);
+    this.#seats = Array.from({ length: options.size }, () => ({ movedMs: -Infinity, crashes: 0 }));
   }
 
-  /** Opens every worker. @throws {LoadError} with the runtime's own reason if the graph cannot be opened. */
+  /** Opens every seat. @throws {LoadError} with the runtime's own reason if the graph cannot be opened. */
   static async open(options: WorkerPoolOptions): Promise<WorkerPool> {
     const pool = new WorkerPool(options);
-    try {
-      await Promise.all(pool.#seats.map(seat => pool.#spawn(seat)));
-    } catch (error) {
-      await pool.close();
-      throw error;
-    }
-    return pool;
+    const opened = await Promise.allSettled(pool.#seats.map(seat => pool.#open(seat, pool.#newPlace())));
+    const refused = opened.find(result => result.status === 'rejected');
+    if (!refused) return pool;
+    await pool.close();
+    throw refused.reason;
   }
 
   /** What the sessions turned out to be. */
@@ -67,119 +77,169 @@ export class WorkerPool implements Runner {
 
   /** Workers that live. */
   get alive(): number {
-    return this.#count(seat => seat.open);
+    return this.#count(place => place !== undefined);
   }
 
   get idle(): number {
-    return this.#count(seat => seat.open && seat.pending.length === 0);
+    return this.#count(place => place?.idle === true);
   }
 
   get ahead(): number {
-    return this.#count(seat => seat.open && seat.pending.length === 1);
+    return this.#count(place => place?.ahead === true);
   }
 
-  run(feeds: Tensors, fetches: readonly string[]): Promise<RunResult> {
-    const open = this.#seats.filter(seat => seat.open);
-    const seat = open.find(s => s.pending.length === 0) ?? open.find(s => s.pending.length === 1);
-    if (!seat) return Promise.reject(new RunnerLost('no worker is free', false));
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      const packed = pack(feeds);
-      this.#send(seat, { type: 'run', id, feeds: packed, fetches }, [packed.bytes]);
-      seat.pending.push({ id, resolve, reject }); // only now: feeds that cannot be packed must not hold the seat
-    });
+  run(feeds: Tensors, fetches: readonly string[], expectedMs?: number): Promise<RunResult> {
+    const seat = this.#freeFirst();
+    if (!seat?.place) return Promise.reject(new RunnerLost('no worker is free', false));
+    return this.#runOn(seat, seat.place, feeds, fetches, expectedMs);
+  }
+
+  /** A batch waits: seats whose threads work for other models ask for their turn, and move if it does not come soon. */
+  wanted(): void {
+    const held = this.#seats.filter(({ place }) => place?.held);
+    for (const { place } of held) place?.wait();
+    if (held.length === 0 || this.#patience) return;
+    this.#patience = setTimeout(() => {
+      this.#patience = undefined;
+      this.#moveOne();
+    }, PATIENCE_MS).unref();
   }
 
   async close(): Promise<void> {
     this.#closing = true;
+    clearTimeout(this.#patience);
     for (const seat of this.#seats) clearTimeout(seat.retry);
-    if (this.#seats.some(seat => seat.pending.length > 0)) {
+    if (this.#running > 0) {
       await new Promise<void>(resolve => {
         this.#whenQuiet.push(resolve);
       });
     }
-    // A worker ends by message, after its run: terminating a running one would abort the process.
-    const ends = this.#seats.map(seat => seat.worker && new Promise(resolve => seat.worker?.once('exit', resolve)));
-    for (const seat of this.#seats) this.#send(seat, { type: 'close' });
-    await Promise.all(ends);
+    await Promise.all(
+      this.#seats.map(async seat => {
+        await seat.busy;
+        const { place } = seat;
+        seat.place = undefined;
+        await place?.close();
+      }),
+    );
   }
 
-  #count(predicate: (seat: Seat) => boolean): number {
+  async #runOn(seat: Seat, place: Place, feeds: Tensors, fetches: readonly string[], ms?: number): Promise<RunResult> {
+    this.#running++;
+    try {
+      const result = await place.run(feeds, fetches, ms);
+      seat.crashes = 0;
+      return result;
+    } catch (error) {
+      if (!(error instanceof RunnerLost)) seat.crashes = 0;
+      throw error;
+    } finally {
+      this.#running--;
+      if (this.#running === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve();
+    }
+  }
+
+  /** An idle seat, or else the one with an empty mailbox that will be free first. */
+  #freeFirst(): Seat | undefined {
+    let first: Seat | undefined;
+    for (const seat of this.#seats) {
+      if (seat.place?.idle) return seat;
+      if (!seat.place?.ahead) continue;
+      if (!first?.place || seat.place.thread.freeAtMs < first.place.thread.freeAtMs) first = seat;
+    }
+    return first;
+  }
+
+  #count(predicate: (place: Place | undefined) => boolean): number {
     let count = 0;
-    for (const seat of this.#seats) if (predicate(seat)) count++;
+    for (const { place } of this.#seats) if (predicate(place)) count++;
     return count;
   }
 
-  #send(seat: Seat, message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    seat.worker?.postMessage(message, transfer);
+  /** Threads that have a session of this model, or will have one. */
+  get #own(): Set<Thread> {
+    return new Set(
+      this.#seats.flatMap(({ place, next }) => [place?.thread, next]).filter(thread => thread !== undefined),
+    );
   }
 
-  /** Starts the seat's thread; settles when its session is open or refused, or the thread is gone. */
-  #spawn(seat: Seat): Promise<void> {
-    const worker = new Worker(this.#options.workerFile ?? WORKER_FILE, { workerData: this.#options.session });
-    seat.worker = worker;
-    return new Promise((resolve, reject) => {
-      let reason = 'the worker thread ended';
-      worker.on('message', (message: FromWorker) => {
-        if (message.type === 'open') {
-          seat.open = true;
-          this.#facts ??= message.facts;
-          resolve();
-        } else if (message.type === 'refused') {
-          reason = message.message;
-          worker.terminate();
-        } else {
-          this.#settle(seat, message);
-        }
-      });
-      worker.on('error', error => {
-        reason = error.message;
-      });
-      worker.once('exit', () => {
-        const { graphFile } = this.#options.session;
-        const line = reason.split('\n')[0].replaceAll(graphFile, path.basename(graphFile));
-        reject(new LoadError(`the runtime refuses the graph: ${line}`));
-        this.#lost(seat, reason);
-      });
-    });
+  #newPlace(): Thread {
+    return this.#options.alone ? this.#threads.own() : this.#threads.take(this.#own);
   }
 
-  #settle(seat: Seat, message: Extract<FromWorker, { id: number }>): void {
-    const pending = seat.pending.shift();
-    if (pending?.id !== message.id) throw new Error('a worker answered out of order');
-    seat.crashes = 0;
-    if (message.type === 'done') pending.resolve({ outputs: unpack(message.outputs), runMs: message.runMs });
-    else pending.reject(new Error(message.message));
-    this.#checkQuiet();
+  /** Then the seat takes batches there. @throws {LoadError} */
+  async #open(seat: Seat, thread: Thread): Promise<void> {
+    seat.next = thread;
+    let place: Place | undefined;
+    const tenant: Tenant = {
+      onTurn: () => this.onFree(),
+      onLost: (reason, guilty) => {
+        if (place && seat.place === place) this.#lost(seat, reason, guilty);
+      },
+    };
+    try {
+      place = await openAdmitted(thread, this.#sessionOf(seat), tenant, this.#options.admit);
+      this.#facts ??= place.facts;
+      seat.place = place;
+    } finally {
+      seat.next = undefined;
+    }
   }
 
-  #lost(seat: Seat, reason: string): void {
-    const wasOpen = seat.open;
-    const { pending } = seat;
-    seat.open = false;
-    seat.worker = undefined;
-    seat.pending = [];
-    pending.forEach((entry, position) => {
-      entry.reject(new RunnerLost(reason, position === 0));
-    });
-    this.#checkQuiet();
-    if (this.#closing || (!wasOpen && seat.crashes === 0)) return;
-    if (wasOpen) this.#options.onEvent?.('crashed', reason);
-    const { first, most } = this.#options.backoffMs ?? { first: 100, most: 10_000 };
-    const waitMs = Math.min(most, first * 2 ** seat.crashes++);
-    seat.retry = setTimeout(() => {
-      this.#spawn(seat).then(
+  #sessionOf(seat: Seat): SessionOptions {
+    const { session, deviceIds = [] } = this.#options;
+    return deviceIds.length === 0
+      ? session
+      : { ...session, deviceId: deviceIds[this.#seats.indexOf(seat) % deviceIds.length] };
+  }
+
+  /** Lets one seat go where it need not wait. */
+  #moveOne(): void {
+    const held = this.idle > 0 ? [] : this.#seats.filter(({ place, busy }) => place?.held && !busy);
+    const seat = held.find(({ movedMs }) => performance.now() - movedMs > STAY_MS);
+    const thread = seat && !this.#closing ? this.#threads.spare(this.#own) : undefined;
+    if (!seat || !thread) {
+      if (held.length > 0) this.wanted();
+      return;
+    }
+    const old = seat.place;
+    seat.busy = this.#open(seat, thread)
+      .then(
         () => {
-          this.#options.onEvent?.('returned', `after ${waitMs} ms`);
+          void old?.close();
           this.onFree();
         },
-        () => {}, // #lost has armed the next try
-      );
-    }, waitMs);
+        () => {}, // it stays where it is
+      )
+      .finally(() => {
+        seat.busy = undefined;
+        seat.movedMs = performance.now();
+      });
   }
 
-  #checkQuiet(): void {
-    if (this.#seats.some(seat => seat.pending.length > 0)) return;
-    for (const resolve of this.#whenQuiet.splice(0)) resolve();
+  /** The thread is gone: what ran has failed, and the seat gets another session, at once if it was not this model's doing. */
+  #lost(seat: Seat, reason: string, guilty: boolean): void {
+    seat.place = undefined;
+    if (this.#closing) return;
+    if (guilty) this.#options.onEvent?.('crashed', reason);
+    this.#reopenLater(seat, guilty);
+  }
+
+  #reopenLater(seat: Seat, guilty: boolean): void {
+    const { first, most } = this.#options.backoffMs ?? { first: 100, most: 10_000 };
+    const waitMs = guilty ? Math.min(most, first * 2 ** seat.crashes++) : 0;
+    seat.retry = setTimeout(() => {
+      seat.busy = this.#open(seat, this.#newPlace())
+        .then(
+          () => {
+            if (guilty) this.#options.onEvent?.('returned', `after ${waitMs} ms`);
+            this.onFree();
+          },
+          () => this.#closing || this.#reopenLater(seat, true),
+        )
+        .then(() => {
+          seat.busy = undefined;
+        });
+    }, waitMs);
   }
 }

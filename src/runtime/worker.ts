@@ -1,42 +1,52 @@
-// Thread entry: one session, one batch at a time, in the order of the messages.
-import { setPriority } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+// Thread entry: sessions under numbers, one batch at a time, in the order of the messages.
+import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../core/errors.ts';
-import type { FromWorker, SessionOptions, ToWorker } from './messages.ts';
+import { standBehind } from '../core/priority.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
 import { pack, unpack } from './packed.ts';
+import { RunClock } from './run-clock.ts';
 import { openSession, type Session } from './session.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs in a worker thread only');
 
-// On Linux priority belongs to the thread: when cores are short, the HTTP thread goes before the arithmetic.
-if (process.platform === 'linux') setPriority(0, 5);
+// When cores are short, the HTTP thread goes before the arithmetic.
+standBehind();
 
+const sessions = new Map<number, Session>();
+const clock = new RunClock();
 const answer = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-async function handle(session: Session, message: ToWorker): Promise<void> {
-  if (message.type === 'close') {
-    await session.release();
-    port?.close();
-    return;
-  }
-  const { id, feeds, fetches } = message;
+function run({ session, id, feeds, fetches, expectedMs }: Extract<ToWorker, { type: 'run' }>): void {
   try {
-    const start = performance.now();
-    const outputs = pack(await session.run(unpack(feeds), fetches));
-    answer({ type: 'done', id, outputs, runMs: performance.now() - start }, [outputs.bytes]);
+    const startedMs = performance.timeOrigin + performance.now();
+    const elapsed = clock.start(expectedMs);
+    const outputs = pack((sessions.get(session) as Session).runNow(unpack(feeds), fetches));
+    answer({ type: 'done', id, outputs, startedMs, ...elapsed() }, [outputs.bytes]);
   } catch (error) {
     answer({ type: 'failed', id, message: messageOf(error) });
   }
 }
 
-try {
-  const session = await openSession(workerData as SessionOptions);
-  let last = Promise.resolve();
-  port.on('message', (message: ToWorker) => {
-    last = last.then(() => handle(session, message));
-  });
-  answer({ type: 'open', facts: session.facts });
-} catch (error) {
-  answer({ type: 'refused', message: messageOf(error) });
+async function open({ session, options }: Extract<ToWorker, { type: 'open' }>): Promise<void> {
+  try {
+    const opened = await openSession(options);
+    sessions.set(session, opened);
+    answer({ type: 'open', session, facts: opened.facts });
+  } catch (error) {
+    answer({ type: 'refused', session, message: messageOf(error) });
+  }
 }
+
+function close({ session }: Extract<ToWorker, { type: 'close' }>): void {
+  sessions.get(session)?.release();
+  sessions.delete(session);
+  answer({ type: 'closed', session });
+}
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'run') run(message);
+  else if (message.type === 'open') void open(message);
+  else if (message.type === 'close') close(message);
+  else port.close();
+});

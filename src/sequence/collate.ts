@@ -1,9 +1,11 @@
 // Many sequences into one run and back: pad, tell the graph what is padding, start the state at zero; then split.
 import { ServiceError } from '../core/errors.ts';
 import { elementCount, place, type Tensor, type Tensors, zeros } from '../core/tensor.ts';
-import { type Axes, type Feed, rowTimeAxis, type Signature } from '../model/signature.ts';
-import { putRow, rowsAreRuns, type TensorRow, takeRow } from './rows.ts';
-import type { Part, Sequence } from './sequence.ts';
+import { type Axes, type Feed, paddedSteps, rowTimeAxis, type Signature } from '../model/signature.ts';
+import { BlockRow, stepsOf } from './block.ts';
+import type { Part } from './rows.ts';
+import { putRow, rowsAreWhole, type TensorRow, takeRow } from './rows.ts';
+import type { Sequence } from './sequence.ts';
 
 /** One sequence's place in a run's outputs, which all rows of the batch share. */
 export interface Row {
@@ -19,7 +21,7 @@ export function collate(signature: Signature, sequences: readonly Sequence[]): T
   const times = longestOf(feeds, sequences);
   const tensors: Tensors = {};
   feeds.forEach((feed, f) => {
-    const { tensor: info, axes, role } = feed;
+    const { tensor: info, axes } = feed;
     const first = sequences[0].parts[f];
     const dims = feedDims(feed, first, sequences.length, times[feed.of ?? f]);
     const tensor = zeros(info.dtype, dims);
@@ -28,27 +30,64 @@ export function collate(signature: Signature, sequences: readonly Sequence[]): T
       place(tensor.data, first.data, 0);
       return;
     }
-    const stride = rowsAreRuns(axes) ? elementCount(dims) / sequences.length : undefined;
-    for (let b = 0; b < sequences.length; b++) {
-      const part = sequences[b].parts[f];
-      if (part && stride !== undefined) place(tensor.data, part.data, b * stride);
-      else if (part) putRow(tensor, axes, b, part);
-      else if (role === 'lengths') fill(tensor, b, 1, stepsOf(sequences[b], feed.of));
-      else if (role === 'mask') fillMask(tensor, axes, b, stepsOf(sequences[b], feed.of));
+    const stride = rowsAreWhole(axes, dims) ? elementCount(dims) / sequences.length : undefined;
+    for (let b = 0; b < sequences.length; ) {
+      const count = placeBlock({ tensor, feed, stride }, sequences, b, f);
+      if (count === 0) placeRow({ tensor, feed, stride }, sequences[b], b, f);
+      b += Math.max(1, count);
     }
   });
   return tensors;
 }
 
-/** The time steps of each feed's tensor: of the longest sequence, and where feeds are tied the same for all of them. */
+interface Target {
+  readonly tensor: Tensor;
+  readonly feed: Feed;
+  /** Values from one row to the next, where rows are runs. */
+  readonly stride: number | undefined;
+}
+
+/** Places what one sequence has of a feed, or what says how long it is. */
+function placeRow(
+  { tensor, feed: { axes, role, of = -1, alone = 0 }, stride }: Target,
+  sequence: Sequence,
+  b: number,
+  feed: number,
+): void {
+  const part = sequence.parts[feed];
+  if (part && stride !== undefined) place(tensor.data, part.data, b * stride);
+  else if (part) putRow(tensor, axes, b, part);
+  else if (role === 'lengths') fill(tensor, b, 1, stepsOf(sequence, of));
+  else if (role === 'control') fill(tensor, b, 1, alone);
+  else if (role === 'mask') fillMask(tensor, axes, b, stepsOf(sequence, of));
+}
+
+/** Places the sequence at `b` and those that follow it in its block as one; says how many, 0 if they cannot be placed so. */
+function placeBlock(
+  { tensor, feed: { axes, role }, stride }: Target,
+  sequences: readonly Sequence[],
+  b: number,
+  feed: number,
+): number {
+  const first = sequences[b];
+  if (!(first instanceof BlockRow)) return 0;
+  const count = first.neighbours(sequences, b);
+  if (!first.brings(feed)) return role === 'control' ? 0 : count; // what no row brings is zeros
+  const run = first.run(feed, axes, count);
+  if (!run || stride === undefined || run.length !== count * stride) return 0;
+  place(tensor.data, run, b * stride);
+  return count;
+}
+
+/** The time steps of each feed's tensor: of the longest sequence, or their multiple, and where feeds are tied the same for all of them. */
 function longestOf(feeds: readonly Feed[], sequences: readonly Sequence[]): number[] {
   const rootOf = (f: number): number => (feeds[f].timeOf === undefined ? f : rootOf(feeds[f].timeOf));
   const roots = feeds.map((_, f) => rootOf(f));
   const times = new Array<number>(feeds.length).fill(0);
   roots.forEach((root, f) => {
-    for (const { parts } of sequences) times[root] = Math.max(times[root], parts[f]?.length ?? 0);
+    for (const sequence of sequences) times[root] = Math.max(times[root], stepsOf(sequence, f));
   });
-  return roots.map(root => times[root]);
+  return roots.map(root => paddedSteps(feeds[root], times[root]));
 }
 
 function feedDims({ tensor, axes, role }: Feed, part: Part | undefined, batch: number, time: number): number[] {
@@ -65,10 +104,6 @@ function feedDims({ tensor, axes, role }: Feed, part: Part | undefined, batch: n
   dims = tensor.dims.map(dim => (typeof dim === 'number' ? dim : 1));
   if (axes.batch !== null) dims[axes.batch] = batch;
   return dims;
-}
-
-function stepsOf(sequence: Sequence, feed: number | undefined): number {
-  return sequence.parts[feed as number]?.length ?? 0;
 }
 
 function fillMask(mask: Tensor, axes: Axes, row: number, steps: number): void {
@@ -104,5 +139,5 @@ export function split(signature: Signature, outputs: Tensors, sequences: readonl
 
 /** A row of one output; where it has time steps, only as many as the feed `follows` has. */
 export function rowOf(row: Row, tensor: string, axes: Axes, follows: number): TensorRow {
-  return takeRow(row.outputs[tensor], axes, row.index, row.sequence.parts[follows]?.length ?? 1);
+  return takeRow(row.outputs[tensor], axes, row.index, stepsOf(row.sequence, follows) || 1);
 }

@@ -6,6 +6,9 @@ export type Path = readonly (string | number)[];
 /** The largest finite float32; anything greater would become infinity. */
 export const FLOAT32_MAX = 3.4028234663852886e38;
 
+/** Where the runtime ends a string, whatever follows. */
+export const NUL = '\0';
+
 export function describe(value: unknown): string {
   if (typeof value === 'string') return quote(value);
   if (Array.isArray(value)) return 'an array';

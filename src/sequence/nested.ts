@@ -1,15 +1,17 @@
 // Nested arrays and flat data: a tensor's row as JSON has it, checked against the tensor's type and shape.
 import { FLOAT16_MAX, fromFloat16, toFloat16 } from '../core/float16.ts';
 import { ARRAYS, type DType, elementCount, type TensorData } from '../core/tensor.ts';
-import { describe, FLOAT32_MAX, fail, type Path } from './faults.ts';
+import { describe, FLOAT32_MAX, fail, NUL, type Path } from './faults.ts';
 
 /** What a row may be: a number is that size exactly, null is any. */
 export interface RowShape {
   readonly dtype: DType;
   readonly dims: readonly (number | null)[];
+  /** Whether null stands for NaN. */
+  readonly missing?: boolean;
 }
 
-const RANGES: Record<DType, readonly [least: number, most: number, what: string]> = {
+export const RANGES: Record<DType, readonly [least: number, most: number, what: string]> = {
   float32: [-FLOAT32_MAX, FLOAT32_MAX, 'a number in the range of float32'],
   float64: [-Number.MAX_VALUE, Number.MAX_VALUE, 'a finite number'],
   float16: [-FLOAT16_MAX, FLOAT16_MAX, 'a number in the range of float16'],
@@ -30,7 +32,7 @@ export function parseNested(value: unknown, path: Path, shape: RowShape): { dims
   const dims = dimsOf(value, path, shape.dims);
   checkNesting(value, path, dims);
   const count = elementCount(dims);
-  const element = elementReader(shape.dtype);
+  const element = elementReader(shape.dtype, shape.missing);
   const data = shape.dtype === 'string' ? new Array<string>(count) : new ARRAYS[shape.dtype](count);
   let cursor = 0;
   const at = [...path, ...dims]; // where it reads: one array for all, for a copy at each value costs more than reading it
@@ -74,15 +76,25 @@ function dimsOf(value: unknown, path: Path, expected: RowShape['dims']): number[
   return dims;
 }
 
-export function elementReader(dtype: DType): (value: unknown, path: Path) => number | bigint | string {
+/** @param missing whether null stands for NaN, where the type has it. */
+export function elementReader(dtype: DType, missing = false): (value: unknown, path: Path) => number | bigint | string {
   const [least, most, what] = RANGES[dtype];
   const refuse = (value: unknown, path: Path) => fail(path, `is ${describe(value)}, expected ${what}`);
-  if (dtype === 'string') return (v, path) => (typeof v === 'string' ? v : refuse(v, path));
+  if (dtype === 'string') return (v, path) => (typeof v === 'string' ? whole(v, path) : refuse(v, path));
   if (dtype === 'bool') return (v, path) => (typeof v === 'boolean' ? Number(v) : refuse(v, path));
   const float = dtype.startsWith('float');
+  if (float && missing) {
+    const read = elementReader(dtype);
+    const none = dtype === 'float16' ? toFloat16(Number.NaN) : Number.NaN;
+    return (v, path) => (v === null ? none : read(v, path));
+  }
   const convert = dtype === 'float16' ? toFloat16 : dtype.endsWith('int64') ? BigInt : (v: number) => v;
   return (v, path) =>
     typeof v === 'number' && v >= least && v <= most && (float || Number.isInteger(v)) ? convert(v) : refuse(v, path);
+}
+
+function whole(text: string, path: Path): string {
+  return text.includes(NUL) ? fail(path, `is ${describe(text)}, expected no NUL character`) : text;
 }
 
 /** Data as plain JSON values: float16 as numbers, bool as true and false; int64 stays bigint. */

@@ -1,10 +1,14 @@
 // From a caller's JSON to the numbers of one input: one pass that checks and fills, and stops at the first fault.
 import { FLOAT16_MAX, toFloat16 } from '../core/float16.ts';
-import type { Feature, SideInput } from '../model/manifest.ts';
+import { zeros } from '../core/tensor.ts';
+import type { Feature, RowInput, SideInput } from '../model/manifest.ts';
 import { rowTimeAxis, type SignatureInput } from '../model/signature.ts';
-import { describe, FLOAT32_MAX, fail, type Path, quote } from './faults.ts';
-import { parseNested } from './nested.ts';
-import type { Part } from './sequence.ts';
+import { acceptedBy } from './accepted.ts';
+import { describe, FLOAT32_MAX, fail, NUL, type Path, quote } from './faults.ts';
+import { parseNested, plainValues } from './nested.ts';
+import { outOfRange, placeIn, rangeOf } from './number-range.ts';
+import type { Part } from './rows.ts';
+import { splitWords } from './words.ts';
 
 export type PartParser = (value: unknown, path: Path) => Part;
 
@@ -16,7 +20,7 @@ export function partParser(input: SignatureInput): PartParser {
     case 'index':
       return indexParser(input, spec.size, spec.time);
     case 'token':
-      return tokenParser(spec.time);
+      return tokenParser(input, spec);
     case 'tensor':
       return tensorParser(input, spec.time);
     case 'side':
@@ -24,9 +28,13 @@ export function partParser(input: SignatureInput): PartParser {
   }
 }
 
+/** The numbers of time steps that an input takes. */
 interface TimeRange {
   readonly minimum: number;
   readonly maximum: number;
+  readonly multipleOf?: number;
+  /** Whether other numbers are padded to a multiple. */
+  readonly pad?: boolean;
 }
 
 function numericParser(input: SignatureInput, features: Feature[], time: TimeRange): PartParser {
@@ -39,6 +47,7 @@ function numericParser(input: SignatureInput, features: Feature[], time: TimeRan
     f.categories ? f.categories.length - 1 : Math.min(f.maximum ?? largest, largest),
   );
   const whole = Uint8Array.from(features, f => (f.integer || f.categories ? 1 : 0));
+  const missing = features.map(f => f.missing === true);
   const categories = features.map(f => new Map(f.categories?.map((label, index) => [label, index])));
 
   return (value, path) => {
@@ -60,6 +69,10 @@ function numericParser(input: SignatureInput, features: Feature[], time: TimeRan
           data[cursor++] = v;
           continue;
         }
+        if (missing[f] && (v === null || Number.isNaN(v))) {
+          data[cursor++] = Number.NaN;
+          continue;
+        }
         const category = typeof v === 'string' ? categories[f].get(v) : undefined;
         if (category === undefined) {
           const range = dtype === 'float64' ? ' that is finite' : ` in the range of ${dtype}`;
@@ -76,48 +89,75 @@ function numericParser(input: SignatureInput, features: Feature[], time: TimeRan
 function indexParser(input: SignatureInput, size: number, time: TimeRange): PartParser {
   return (value, path) => {
     const steps = stepsOf(time, value, path);
-    const data = input.tensor.dtype === 'int32' ? new Int32Array(steps.length) : new BigInt64Array(steps.length);
+    const { dtype } = input.tensor;
+    const { data } = zeros(dtype, [steps.length]);
     for (let t = 0; t < steps.length; t++) {
       const id = steps[t];
       if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= size) {
         fail([...path, t], `is ${describe(id)}, expected a whole number from 0 to ${size - 1}`);
       }
-      data[t] = data instanceof Int32Array ? id : BigInt(id);
+      data[t] = (dtype === 'int64' ? BigInt(id) : dtype === 'float16' ? toFloat16(id) : id) as never;
     }
     return { length: steps.length, dims: [steps.length], data };
   };
 }
 
-function tokenParser(time: TimeRange): PartParser {
+function tokenParser({ tensor }: SignatureInput, spec: Extract<RowInput, { kind: 'token' }>): PartParser {
+  const { time, split } = spec;
+  const accepted = acceptedBy(spec, tensor.dtype);
+  const check = (token: string, t: number, path: Path) => {
+    if (accepted && !accepted.has(token)) fail([...path, t], `is ${describe(token)}, expected ${accepted.words}`);
+  };
   return (value, path) => {
+    if (split && typeof value === 'string') {
+      if (value.includes(NUL)) fail(path, `is ${describe(value)}, expected no NUL character`);
+      const { words, origin } = splitWords(value);
+      checkSteps(time, words.length, path);
+      for (const [t, word] of words.entries()) check(word, t, path);
+      return { length: words.length, dims: [words.length], data: words, origin };
+    }
     const steps = stepsOf(time, value, path);
     for (let t = 0; t < steps.length; t++) {
-      if (typeof steps[t] !== 'string') fail([...path, t], `is ${describe(steps[t])}, expected a string`);
+      const token = steps[t];
+      if (typeof token !== 'string') fail([...path, t], `is ${describe(token)}, expected a string`);
+      if (token.includes(NUL)) fail([...path, t], `is ${describe(token)}, expected no NUL character`);
+      check(token, t, path);
     }
     return { length: steps.length, dims: [steps.length], data: steps as string[] };
   };
 }
 
-function tensorParser({ tensor, axes }: SignatureInput, time: TimeRange): PartParser {
+function tensorParser({ tensor, axes, spec }: SignatureInput, time: TimeRange): PartParser {
   const row = axes.batch === null ? tensor.dims : tensor.dims.toSpliced(axes.batch, 1);
   const shape = { dtype: tensor.dtype, dims: row.map(dim => (typeof dim === 'number' ? dim : null)) };
   const timeAxis = rowTimeAxis(axes);
+  const range = rangeOf(spec);
+  const accepted = acceptedBy(spec, tensor.dtype);
   return (value, path) => {
     const { dims, data } = parseNested(value, path, shape);
     const length = timeAxis === null ? 1 : dims[timeAxis];
     if (timeAxis !== null) checkSteps(time, length, path);
+    const bad = range ? outOfRange(range, data, tensor.dtype) : -1;
+    if (range && bad >= 0) fail([...path, ...placeIn(dims, bad)], `is ${data[bad]}, expected ${range.words}`);
+    const odd = accepted ? (data as unknown[]).findIndex(v => !accepted.has(v as never)) : -1;
+    if (accepted && odd >= 0) {
+      const told = describe(plainValues(tensor.dtype, data)[odd]);
+      fail([...path, ...placeIn(dims, odd)], `is ${told}, expected ${accepted.words}`);
+    }
     return { length, dims, data };
   };
 }
 
 function sideParser({ tensor }: SignatureInput, spec: SideInput): PartParser {
   const shape = { dtype: tensor.dtype, dims: [] };
+  const range = rangeOf(spec);
   return (given, path) => {
     const value = given === undefined ? spec.default : given;
     if (spec.values && !spec.values.includes(value as never)) {
       fail(path, `is ${describe(value)}, expected one of ${JSON.stringify(spec.values).slice(1, -1)}`);
     }
     const { data } = parseNested(value, path, shape);
+    if (range && outOfRange(range, data, tensor.dtype) >= 0) fail(path, `is ${data[0]}, expected ${range.words}`);
     return { length: 1, dims: tensor.dims as number[], data };
   };
 }
@@ -128,9 +168,17 @@ function stepsOf(time: TimeRange, value: unknown, path: Path): unknown[] {
   return value;
 }
 
-function checkSteps({ minimum, maximum }: TimeRange, steps: number, path: Path): void {
-  if (steps >= minimum && steps <= maximum) return;
-  fail(path, `has ${steps} time steps, expected ${minimum === maximum ? minimum : `${minimum} to ${maximum}`}`);
+function checkSteps(time: TimeRange, steps: number, path: Path): void {
+  const expected = expectedSteps(time, steps);
+  if (expected) fail(path, `has ${steps} time steps, expected ${expected}`);
+}
+
+/** What was expected, if an input does not take so many time steps. */
+export function expectedSteps({ minimum, maximum, pad, ...time }: TimeRange, steps: number): string | undefined {
+  const { multipleOf = 1 } = pad ? {} : time;
+  if (steps >= minimum && steps <= maximum && steps % multipleOf === 0) return undefined;
+  const range = minimum === maximum ? `${minimum}` : `${minimum} to ${maximum}`;
+  return multipleOf === 1 ? range : `a multiple of ${multipleOf} from ${range}`;
 }
 
 /** The members of an object in the order of `names`: all of them but the optional ones, and no others. */
@@ -161,7 +209,9 @@ export function membersOf(
 
 /** What a feature accepts, in words. */
 function expectation(feature: Feature, unlimited: string): string {
-  if (feature.categories) return `one of ${feature.categories.map(quote).join(', ').slice(0, 500)}, or its index`;
+  const orNull = feature.missing ? ', or null' : '';
+  if (feature.categories)
+    return `one of ${feature.categories.map(quote).join(', ').slice(0, 500)}, or its index${orNull}`;
   const unit = feature.unit ? ` ${feature.unit}` : '';
   const { minimum, maximum } = feature;
   const range =
@@ -172,5 +222,5 @@ function expectation(feature: Feature, unlimited: string): string {
         : maximum !== undefined
           ? ` of at most ${maximum}${unit}`
           : unlimited;
-  return `a ${feature.integer ? 'whole ' : ''}number${range} (${feature.name})`;
+  return `a ${feature.integer ? 'whole ' : ''}number${range} (${feature.name})${orNull}`;
 }

@@ -1,16 +1,10 @@
-// A caller's sequence: one row for every graph input that the caller feeds, checked by model/parts.ts in one pass.
+// A caller's sequence: one row for every graph input that the caller feeds, checked by parse.ts in one pass.
 import type { TensorData } from '../core/tensor.ts';
-import { isRowInput, rowTimeAxis, type Signature, type SignatureInput } from '../model/signature.ts';
+import { isRowInput, paddedSteps, rowTimeAxis, type Signature, type SignatureInput } from '../model/signature.ts';
+import { placed, WHOLE } from './controls.ts';
 import { fail, type Path } from './faults.ts';
 import { membersOf, partParser } from './parse.ts';
-
-/** A row of one graph input: row-major `data` of shape `dims`, the tensor's shape without its batch axis. */
-export interface Part {
-  readonly dims: readonly number[];
-  /** Time steps; 1 where the input has none. */
-  readonly length: number;
-  readonly data: TensorData;
-}
+import type { Part } from './rows.ts';
 
 /** A checked sequence. */
 export interface Sequence {
@@ -18,20 +12,23 @@ export interface Sequence {
   readonly parts: readonly (Part | undefined)[];
   /** Time steps of the first input; heads per step answer one step each. */
   readonly length: number;
-  /** Time steps of the longest input. */
+  /** Time steps of the longest input, as the graph gets them. */
   readonly longest: number;
   /** Sequences share a run only if this is equal: side values, and sizes that are neither batch nor time. */
-  readonly company: string;
+  readonly batchKey: string;
+  /** What it takes of memory, where that is known without its parts. */
+  readonly bytes?: number;
 }
 
 /** Checks the value at `path` of a request body. @throws {ServiceError} INVALID_SEQUENCE. */
 export type SequenceParser = (value: unknown, path: Path) => Sequence;
 
 /** What a waiting sequence takes of memory, nearly. */
-export function sequenceBytes({ parts }: Sequence): number {
+export function sequenceBytes(sequence: Pick<Sequence, 'parts' | 'bytes'>): number {
+  if (sequence.bytes !== undefined) return sequence.bytes;
   const bytesOf = (data: TensorData) =>
     Array.isArray(data) ? data.reduce((sum, token) => sum + 16 + 2 * token.length, 0) : data.byteLength;
-  return parts.reduce((sum, part) => sum + (part ? bytesOf(part.data) : 0), 0);
+  return sequence.parts.reduce((sum, part) => sum + (part ? bytesOf(part.data) : 0), 0);
 }
 
 export function sequenceParser(signature: Signature): SequenceParser {
@@ -52,13 +49,25 @@ export function sequenceParser(signature: Signature): SequenceParser {
     return parsers.map((parse, i) => parse(members[i], [...path, names[i]]));
   };
   return (value, path) => {
-    const bare = only >= 0 && (inputs.length === 1 || Array.isArray(value));
+    const bare = only >= 0 && (inputs.length === 1 || Array.isArray(value) || typeof value === 'string');
     return build(bare ? parseBare(value, path) : parseNamed(value, path), path);
   };
 }
 
-/** Puts parts, in the order of the inputs, together; `state` brings parts for state feeds. */
-export function sequenceBuilder(signature: Signature): (parts: readonly Part[], path: Path) => Sequence {
+type SequenceBuilder = (parts: readonly Part[], path: Path) => Sequence;
+const builders = new WeakMap<Signature, SequenceBuilder>();
+
+/** Puts parts, in the order of the inputs, together: a whole sequence, until its place is told (`placed`). */
+export function sequenceBuilder(signature: Signature): SequenceBuilder {
+  let builder = builders.get(signature);
+  if (!builder) {
+    builder = newBuilder(signature);
+    builders.set(signature, builder);
+  }
+  return builder;
+}
+
+function newBuilder(signature: Signature): SequenceBuilder {
   const { feeds, inputs } = signature;
   const first = Math.max(
     0,
@@ -70,7 +79,7 @@ export function sequenceBuilder(signature: Signature): (parts: readonly Part[], 
   const tied = inputs.flatMap((input, i) => {
     const { timeOf } = feeds[input.feed];
     const other = timeOf === undefined ? -1 : inputs.findIndex(o => o.feed === timeOf);
-    return other >= 0 && !(input.told && inputs[other].told) ? [{ i, other }] : [];
+    return other >= 0 && (input.padding === 'none' || inputs[other].padding === 'none') ? [{ i, other }] : [];
   });
   const single = inputs.length === 1 && feeds.length === 1;
   return (parts, path) => {
@@ -80,15 +89,15 @@ export function sequenceBuilder(signature: Signature): (parts: readonly Part[], 
       fail([...path, name], `has ${parts[i].length} time steps, expected ${parts[other].length} as ${otherName} has`);
     }
     const { length } = parts[first];
-    const company = apart.length === 0 ? '' : apart.map(({ i, axes }) => companyOf(parts[i], axes)).join(';');
-    if (single) return { parts, length, longest: length, company };
+    const batchKey = apart.length === 0 ? '' : apart.map(({ i, axes }) => batchKeyOf(parts[i], axes)).join(';');
+    if (single) return { parts, length, longest: paddedSteps(feeds[0], length), batchKey };
     const byFeed = new Array<Part | undefined>(feeds.length).fill(undefined);
     let longest = 1;
     parts.forEach((part, i) => {
       byFeed[inputs[i].feed] = part;
-      longest = Math.max(longest, part.length);
+      longest = Math.max(longest, paddedSteps(feeds[inputs[i].feed], part.length));
     });
-    return { parts: byFeed, length, longest, company };
+    return placed(signature, { parts: byFeed, length, longest, batchKey }, WHOLE);
   };
 }
 
@@ -101,7 +110,7 @@ function freeAxes({ spec, tensor, axes }: SignatureInput): readonly number[] | '
   return dims.flatMap((dim, axis) => (typeof dim === 'number' || axis === time ? [] : [axis]));
 }
 
-function companyOf(part: Part, axes: readonly number[] | 'value'): string {
+function batchKeyOf(part: Part, axes: readonly number[] | 'value'): string {
   if (axes === 'value') return JSON.stringify(String(part.data[0]));
   return axes.map(axis => part.dims[axis]).join('x');
 }

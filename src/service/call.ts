@@ -1,38 +1,44 @@
-// One request's sequences on their way: queued together, bounded by a deadline, counted, given up if the caller goes.
-import type { Wishes } from '../batching/batcher.ts';
-import type { Ride } from '../batching/submission.ts';
-import { ServiceError } from '../core/errors.ts';
+// One request's sequences, asked for and counted.
+import type { SubmitOptions, Timing } from '../batching/submission.ts';
 import type { Row } from '../sequence/collate.ts';
 import type { Sequence } from '../sequence/sequence.ts';
-import type { LoadedModel } from './loaded-model.ts';
+import type { Caller } from './caller.ts';
+import { submitAny } from './long.ts';
+import type { Model } from './model.ts';
+import type { Answered } from './submit.ts';
 
-export interface Call<T> {
-  readonly done: Promise<T>;
-  /** The caller has gone: nothing of this call that has not started will run. */
-  readonly abandon: () => void;
+/** How a call went: what was run for it, and how long it took. */
+export interface CallTiming extends Timing {
+  readonly sequences: number;
+  /** Time steps of all of them. */
+  readonly steps: number;
 }
 
-/** Queues all sequences or none. @throws {ServiceError} OVERLOADED at once; DEADLINE_EXCEEDED and others through `done`. */
-export function call(
-  model: LoadedModel,
+/** @throws {ServiceError} what `submit` throws. */
+export async function call(
+  model: Model,
   sequences: readonly Sequence[],
-  timeoutMs: number,
-  wishes?: Wishes,
-): Call<{ readonly rows: readonly Row[]; readonly ride: Ride }> {
+  caller: Caller,
+  options?: SubmitOptions,
+): Promise<Answered & { readonly timing: CallTiming }> {
   const startMs = performance.now();
-  const submission = model.batcher.submit(sequences, wishes);
-  const deadline = setTimeout(() => {
-    submission.cancel(new ServiceError('DEADLINE_EXCEEDED', `no answer within ${timeoutMs} ms`));
-  }, timeoutMs);
-  const count = (ok: boolean) => model.statistics.request(ok, performance.now() - startMs);
-  submission.rows.then(
-    () => count(true),
-    () => count(false),
-  );
-  const done = submission.rows.finally(() => clearTimeout(deadline)).then(rows => ({ rows, ride: submission.ride }));
-  const abandon = () => {
-    // Every connection's end comes here; most calls have long been answered.
-    if (!submission.settled) submission.cancel(new ServiceError('CALLER_GONE', 'the caller closed the connection'));
-  };
-  return { done, abandon };
+  let answered = false;
+  try {
+    const asked = submitAny(model, sequences, caller, options);
+    model.recent.note(sequences[0]);
+    const given = await asked;
+    answered = true;
+    observe(model, given.rows);
+    const steps = sequences.reduce((sum, { longest }) => sum + longest, 0);
+    return { ...given, timing: { ...given.timing, sequences: sequences.length, steps } };
+  } finally {
+    model.statistics.request(answered, performance.now() - startMs);
+  }
+}
+
+/** A row that a head cannot decode is told to its caller, who asks for that head; the statistics go on without it. */
+function observe({ drift }: Model, rows: readonly Row[]): void {
+  try {
+    drift?.observe(rows);
+  } catch {}
 }

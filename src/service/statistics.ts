@@ -1,5 +1,5 @@
 // What a model has done since it was loaded: requests, rows, runs, and where the time went.
-import type { BatchReport } from '../batching/batcher.ts';
+import type { BatchReport } from '../batching/report.ts';
 
 /** How often something happened, and how long it took in all. */
 export interface Tally {

@@ -1,8 +1,10 @@
 // Streams in Redis or Valkey, so that they outlive a restart and any replica may take the next step.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { createClient } from '@redis/client';
 import type { Logger } from 'pino';
 import { ServiceError } from '../core/errors.ts';
+import { Seldom } from '../core/seldom.ts';
 import {
   type Held,
   inFlight,
@@ -21,6 +23,7 @@ type Argument = string | Buffer;
 const PREFIX = '{polyhead}:stream:';
 const INDEX = '{polyhead}:streams';
 const ANSWER_MS = 2000;
+const RETRY_MS = 20;
 const COUNT_EVERY_MS = 5000;
 
 /**
@@ -91,12 +94,15 @@ export class RedisStreamStore implements StreamStore {
       },
     });
     let reachable = true;
+    const lines = new Seldom(); // it may come and go many times a second
     client.on('error', error => {
-      if (reachable) log.warn({ err: error }, 'the stream store cannot be reached');
+      const leftOut = reachable ? lines.next('away') : undefined;
+      if (leftOut !== undefined)
+        log.warn({ err: error, leftOut: leftOut || undefined }, 'the stream store cannot be reached');
       reachable = false;
     });
     client.on('ready', () => {
-      if (!reachable) log.info('the stream store is back');
+      if (!reachable && lines.next('back') !== undefined) log.info('the stream store is back');
       reachable = true;
     });
     await Promise.race([
@@ -126,13 +132,24 @@ export class RedisStreamStore implements StreamStore {
     return recordOf(await this.#command(['HGETALL', PREFIX + id]));
   }
 
-  async hold(id: string, holdMs: number): Promise<Held> {
+  async hold(id: string, holdMs: number, patienceMs = 0): Promise<Held> {
+    const deadlineMs = performance.now() + patienceMs;
+    for (;;) {
+      const held = await this.#tryHold(id, holdMs);
+      if (held) return held;
+      if (performance.now() >= deadlineMs) throw inFlight();
+      await delay(RETRY_MS);
+    }
+  }
+
+  /** Nothing if a step of another process, or an older one of this, holds the stream. */
+  async #tryHold(id: string, holdMs: number): Promise<Held | undefined> {
     const lock = randomUUID();
     const answer = await this.#script(HOLD, id, [lock, String(holdMs)]).catch(error => {
       this.#script(RELEASE, id, [lock]).catch(() => {}); // a Redis that only was slow may yet take it for us
       throw error;
     });
-    if (says(answer, 'BUSY')) throw inFlight();
+    if (says(answer, 'BUSY')) return undefined;
     const record = recordOf(answer);
     if (!record) throw notFound();
     return { record, lock };

@@ -5,7 +5,7 @@ export interface StreamRecord {
   readonly id: string;
   readonly model: string;
   readonly version: string;
-  /** The sha256 of the graph it began on. */
+  /** Of the graph, its weights and the form of its state, as `stateDigest` gives it. */
   readonly digest: string;
   readonly createdMs: number;
   readonly usedMs: number;
@@ -26,8 +26,11 @@ export interface StreamStore {
   /** Replaces a stream of the same id. @throws {ServiceError} TOO_MANY_STREAMS; STREAM_CONFLICT if that one is in flight. */
   create(record: StreamRecord, stateBytes: number): Promise<void>;
   read(id: string): Promise<StreamRecord | undefined>;
-  /** Takes a stream for at most `holdMs`. @throws {ServiceError} STREAM_NOT_FOUND, STREAM_CONFLICT if it is taken. */
-  hold(id: string, holdMs: number): Promise<Held>;
+  /**
+   * Takes a stream for at most `holdMs`. A store that other processes share waits up to `patienceMs` for a step of theirs.
+   * @throws {ServiceError} STREAM_NOT_FOUND, STREAM_CONFLICT if it is taken.
+   */
+  hold(id: string, holdMs: number, patienceMs?: number): Promise<Held>;
   /** Puts the state after a step in place and lets go. @throws {ServiceError} STREAM_CONFLICT if the hold was lost. */
   commit(held: Held, state: Uint8Array, length: number): Promise<void>;
   /** Lets go; the state stays what it was. */

@@ -6,7 +6,7 @@ import { ServiceError } from '../core/errors.ts';
 export interface Binding {
   readonly model: string;
   readonly version: string;
-  /** The graph's sha256. */
+  /** Of the graph, its weights and the form of its state, as `stateDigest` gives it. */
   readonly digest: string;
 }
 

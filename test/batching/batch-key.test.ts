@@ -1,16 +1,19 @@
-// Who may ride with whom beyond lengths: the company of a sequence, the pairs of a lone one, and wishes of one request.
+// Who may share a run beyond lengths: the company of a sequence, the pairs of a lone one, and what one request asks for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bindSignature } from '../../src/model/bind.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { collate } from '../../src/sequence/collate.ts';
 import { type Sequence, sequenceParser } from '../../src/sequence/sequence.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
 import { between, graphOf, HEAD_OUTPUTS, info, manifestOf, pick } from '../support/models/models.ts';
 import { echo, numbered, numbersOf, sequenceOf, valuesOf } from '../support/models/numbered.ts';
 import { codeOf, sizes, start, turn } from '../support/runner/batcher.ts';
 import { drain, entryOf, queueOf, RULES } from '../support/runner/entries.ts';
 
-const inCompany = (length: number, company: string, value = 0): Sequence => ({ ...sequenceOf(length, value), company });
+const inCompany = (length: number, batchKey: string, value = 0): Sequence => ({
+  ...sequenceOf(length, value),
+  batchKey,
+});
 
 test('sequences of different company never share a run, whatever the mixing', async () => {
   const random = randomNumbers(1);
@@ -21,7 +24,7 @@ test('sequences of different company never share a run, whatever the mixing', as
     const broken: string[] = [];
     let shared = 0;
     runner.onRun = ({ feeds }) => {
-      const own = new Set(numbersOf(feeds).map(value => byValue.get(value)?.company));
+      const own = new Set(numbersOf(feeds).map(value => byValue.get(value)?.batchKey));
       if (own.size !== 1) broken.push([...own].join(' with '));
       if (feeds.x.dims[0] > 1) shared++;
     };
@@ -48,8 +51,8 @@ test('another side value, or another size besides time, is another company', () 
   const of = (rate: number, steps: number, width: number) =>
     parse({ x: Array.from({ length: steps }, () => Array(width).fill(1)), rate }, []);
   const [first, longer, rate, wider] = [of(8000, 2, 3), of(8000, 4, 3), of(16000, 2, 3), of(8000, 2, 4)];
-  assert.equal(first.company, longer.company);
-  assert.equal(new Set([first, rate, wider].map(sequence => sequence.company)).size, 3);
+  assert.equal(first.batchKey, longer.batchKey);
+  assert.equal(new Set([first, rate, wider].map(sequence => sequence.batchKey)).size, 3);
   const feeds = collate(signature, [first, longer]);
   assert.deepEqual([feeds.x.dims, feeds.sr.dims, feeds.sr.data], [[2, 4, 3], [], BigInt64Array.of(8000n)]);
 });
@@ -65,7 +68,7 @@ test('the room beside a company goes to shorter ones of the same company only', 
   ] as const;
   const queue = queueOf(
     rules,
-    entries.map(([length, company]) => ({ ...entryOf(length), sequence: inCompany(length, company) })),
+    entries.map(([length, batchKey]) => ({ ...entryOf(length), sequence: inCompany(length, batchKey) })),
   );
   assert.deepEqual(drain(queue), [
     [8, 4, 3],
@@ -83,7 +86,7 @@ test('in pairs, a lone sequence runs as two copies and is answered once; several
     runner.given.map(run => numbersOf(run.feeds)),
     [[5, 5]],
   );
-  assert.equal(lone.ride.batchSize, 1, 'the copy is nobody');
+  assert.equal(lone.timing.batchSize, 1, 'the copy is nobody');
   const several = batcher.submit(numbered(5, 6, 7));
   assert.deepEqual(valuesOf(await several.rows), [5, 6, 7]);
   assert.deepEqual(numbersOf(runner.given[1].feeds), [5, 6, 7]);

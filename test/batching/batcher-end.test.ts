@@ -1,8 +1,8 @@
 // The scheduler of one model when callers leave, when batches wait for company, and at the end.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { BatchReport } from '../../src/batching/batcher.ts';
 import { EntryQueue } from '../../src/batching/queue.ts';
+import type { BatchReport } from '../../src/batching/report.ts';
 import { numbered, valuesOf } from '../support/models/numbered.ts';
 import { codeOf, finish, gone, sizes, start, turn } from '../support/runner/batcher.ts';
 import { until } from '../support/runner/until.ts';

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batcher } from '../../src/batching/batcher.ts';
 import { ServiceError } from '../../src/core/errors.ts';
-import { headDecoder } from '../../src/model/heads.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { WorkerPool } from '../../src/runtime/worker-pool.ts';
 import type { Row } from '../../src/sequence/collate.ts';
+import { headDecoder } from '../../src/sequence/heads.ts';
 import type { Sequence } from '../../src/sequence/sequence.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
 import { between, openFixture, randomSequences } from '../support/models/models.ts';
 import { CRASH, CRASHING_WORKER } from '../support/runner/crash.ts';
 
@@ -29,7 +29,7 @@ test('every caller gets its own answer bit for bit, or is told of the crash; nob
     capacity: { sequences: 10_000, bytes: 1e9 },
     onBatch: ({ size }) => sizes.push(size),
   });
-  const decoders = signature.heads.map(headDecoder);
+  const decoders = signature.heads.map(head => headDecoder(head));
   const answersOf = (rows: readonly Row[]) => rows.map(row => decoders.map(decode => decode(row)));
   const random = randomNumbers(11);
   const requests: Sequence[][] = Array.from({ length: 150 }, () => {

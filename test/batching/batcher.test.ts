@@ -1,7 +1,7 @@
 // The scheduler of one model over a runner that does what the test says: admission, dispatch and failures.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BatchReport } from '../../src/batching/batcher.ts';
+import type { BatchReport } from '../../src/batching/report.ts';
 import { sequenceBytes } from '../../src/sequence/sequence.ts';
 import { echo, numbered, numbersOf, sequenceOf, valuesOf } from '../support/models/numbered.ts';
 import { codeOf, finish, gone, sizes, start, turn } from '../support/runner/batcher.ts';
@@ -20,8 +20,8 @@ test('what arrives in one turn rides together, and every caller gets its own row
   for (const submission of submissions) {
     const own = [[5, 7], [6], [8]][submissions.indexOf(submission)];
     assert.deepEqual(valuesOf(await submission.rows), own);
-    assert.equal(submission.ride.batchSize, 4);
-    assert.equal(submission.ride.runMs, 1);
+    assert.equal(submission.timing.batchSize, 4);
+    assert.equal(submission.timing.runMs, 1);
   }
   assert.equal(batcher.pending, 0);
   assert.equal(reports.length, 1);
@@ -198,4 +198,21 @@ test('a lost worker fails what it ran; what only waited there goes first when a 
   assert.deepEqual(valuesOf(await unstarted.rows), [6, 6, 6, 6]);
   finish(runner);
   assert.deepEqual(valuesOf(await behind.rows), [7]);
+});
+
+test('idle sequences run when nothing else waits, whoever came first', async () => {
+  const { runner, batcher } = start();
+  const busy = batcher.submit(numbered(5));
+  await turn();
+  const idle = batcher.submit(numbered(6, 6), { idle: true });
+  const late = batcher.submit(numbered(7));
+  finish(runner);
+  assert.deepEqual(valuesOf(await busy.rows), [5]);
+  await turn();
+  finish(runner);
+  assert.deepEqual(valuesOf(await late.rows), [7]);
+  await turn();
+  finish(runner);
+  assert.deepEqual(valuesOf(await idle.rows), [6, 6]);
+  assert.deepEqual(sizes(runner), [1, 1, 2]);
 });

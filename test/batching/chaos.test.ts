@@ -6,7 +6,7 @@ import { Batcher } from '../../src/batching/batcher.ts';
 import type { BatchRules } from '../../src/batching/queue.ts';
 import type { Submission } from '../../src/batching/submission.ts';
 import { ServiceError } from '../../src/core/errors.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { between, pick } from '../support/models/models.ts';
 import { echo, numbersOf, SIGNATURE, sequenceOf, valuesOf } from '../support/models/numbered.ts';
 import { type FakeRun, FakeRunner } from '../support/runner/fake-runner.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Batch, type BatchRules, type Entry, EntryQueue } from '../../src/batching/queue.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { between, pick } from '../support/models/models.ts';
 import { cancel, drain, entryOf, queueOf, RULES } from '../support/runner/entries.ts';
 

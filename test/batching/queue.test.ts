@@ -147,3 +147,41 @@ test('a long sequence among endless short ones is taken as soon as it is the old
   }
   assert.equal(batches, 3);
 });
+
+test('idle entries wait for all others and never share a run with them', () => {
+  const idle = (length: number): Entry => {
+    const entry = entryOf(length);
+    return { ...entry, idle: true, orderMs: entry.orderMs + 1e12 };
+  };
+  const entries = [idle(8), entryOf(8), idle(3), idle(7), entryOf(2), entryOf(7)];
+  for (const mixing of ['classes', 'equal', 'alone'] as const) {
+    const queue = queueOf({ ...RULES, mixing }, entries);
+    const kinds: boolean[] = [];
+    for (let batch = queue.next(); batch; batch = queue.next()) {
+      assert.equal(new Set(batch.entries.map(entry => entry.idle === true)).size, 1, 'a batch is of one kind');
+      kinds.push(batch.entries[0].idle === true);
+      queue.take(batch);
+    }
+    assert.deepEqual(kinds, [...kinds].sort(), `${mixing}: callers first`);
+    assert.equal(queue.size, 0);
+  }
+});
+
+test('another rule holds at once for what waits, in the same order', () => {
+  const lengths = [8, 3, 8, 7];
+  const queue = queueOf(
+    { ...RULES, mixing: 'alone' },
+    lengths.map(length => entryOf(length)),
+  );
+  assert.equal(queue.next()?.entries.length, 1);
+  queue.rule('equal');
+  assert.equal(queue.size, 4);
+  assert.deepEqual(
+    queue.next()?.entries.map(({ sequence }) => sequence.longest),
+    [8, 8],
+  );
+  queue.rule('classes');
+  assert.deepEqual(drain(queue), [[8, 8, 7, 3]]);
+  queue.rule('alone');
+  assert.deepEqual([queue.size, queue.next()], [0, undefined]);
+});

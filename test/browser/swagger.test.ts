@@ -6,16 +6,11 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, sta
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { type ServerProcess, startProcess } from '../support/server/process.ts';
 import { ROOT } from '../support/server/service.ts';
+import { firstPaint, launch, skip } from './browser.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const FLAGS = [
-  ...'--headless --no-sandbox --disable-gpu --disable-quic --no-first-run'.split(' '),
-  ...'--disable-background-networking --disable-component-update --disable-sync'.split(' '),
-  '--host-resolver-rules=MAP polyhead.test 127.0.0.1',
-];
 // For the picture: the call and its reply on one screen. Long texts are shortened and what says nothing is left out.
 const COMPACT = `
   .opblock:not(.is-open), .topbar, .curl-command, .request-url, .scheme-container, .info .link, .info__license { display: none }
@@ -41,7 +36,6 @@ function headsOf(model: string): string[] | undefined {
   return manifest.heads.map((head: { name: string }) => head.name);
 }
 
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is not installed (apt-get install chromium)`;
 if (skip) console.log(`Swagger UI is not tested: ${skip}`);
 
 describe('Swagger UI', { skip, timeout: 180_000 }, () => {
@@ -56,7 +50,7 @@ describe('Swagger UI', { skip, timeout: 180_000 }, () => {
     cpSync(`${ROOT}test/fixtures/exporters/${BARE}/1`, path.join(repository, BARE, '1'), { recursive: true });
     const env = { HOST: '0.0.0.0', POLYHEAD_AUTH: 'off', POLYHEAD_MODEL_REPOSITORY: repository };
     server = await startProcess({ env });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launch();
   });
   after(async () => {
     await browser?.close();
@@ -78,8 +72,11 @@ describe('Swagger UI', { skip, timeout: 180_000 }, () => {
     });
     page.setDefaultTimeout(20_000);
     try {
+      const start = performance.now();
       await page.goto(`http://${host}:${new URL(server.origin).port}/docs`);
       await page.locator('.opblock').first().waitFor();
+      const visible = Math.round(performance.now() - start);
+      console.log(`first paint ${await firstPaint(page)} ms, first operation ${visible} ms after navigation to /docs`);
       await act(page);
     } finally {
       await page.close();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { it } from 'node:test';
 import { certificateSchema } from '../../src/proof/certificate.ts';
 import { EXPORTERS, readCatalogue } from '../../tools/exporters-matrix.ts';
-import { answerOf, faultOf } from '../support/client/command.ts';
+import { answerOf, faultOf, polyhead } from '../support/client/command.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
 import { FIXTURES } from '../support/server/service.ts';
 
@@ -72,16 +72,46 @@ it('takes a file of any name that stands alone, and tells golden answers that do
   const golden = JSON.parse(readFileSync(path.join(EXPORTERS, 'tl-lstm/1/golden.json'), 'utf8'));
   for (const { outputs } of golden.cases) for (const name of Object.keys(outputs)) outputs[name][0] += 1;
   writeFileSync(path.join(folder, 'golden.json'), JSON.stringify(golden));
-  const wrong = await certify(file);
+  const { code, stdout } = await polyhead(['certify', file, '--json']);
+  assert.equal(code, 1, 'the server would refuse it');
+  const wrong = JSON.parse(stdout);
+  assert.deepEqual(wrong.refusals, [wrong.golden.replace('does not hold: ', '')]);
   assert.match(wrong.golden, /^does not hold: golden\.json case 0: output "\w+" is off by/);
   assert.equal(wrong.certificate.rows, 'exact');
   rmSync(file);
   assert.match(await faultOf(['certify', file]), /any name\.onnx is missing/);
 });
 
+it('refuses what the server refuses, and shows the certificate all the same', async () => {
+  const folder = temporaryFolder();
+  cpSync(fileOf('tl-lstm'), path.join(folder, 'model.onnx'));
+  const manifest = {
+    formatVersion: 1,
+    graph: { file: 'model.onnx' },
+    inputs: [{ name: 'x', tensor: 'x', kind: 'tensor' }],
+    heads: [{ name: 'level', tensor: 'level', kind: 'tensor' }],
+    limits: { mixing: 'classes' },
+  };
+  writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify(manifest));
+  const { code, stdout } = await polyhead(['certify', path.join(folder, 'model.onnx')]);
+  assert.equal(code, 1);
+  assert.match(stdout, /^ {2}mixing +equal /m);
+  assert.match(stdout, /\nRefused\n {2}manifest\.json: limits\.mixing says "classes", the graph allows "equal": /);
+});
+
+it('tells of a batch that is baked in what to do about it', async () => {
+  const { code, stdout } = await polyhead([
+    'certify',
+    path.join(EXPORTERS, '../exporters-broken/baked-batch/1/model.onnx'),
+  ]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^ {2}mixing +alone /m);
+  assert.match(stdout, /the batch of input "x" is fixed to 1 \(shape \[1, .*\]\); export it with a dynamic batch axis/);
+});
+
 it('names the file that cannot be certified', async () => {
   const broken = path.join(EXPORTERS, '../exporters-broken');
-  const cases = { 'baked-batch': /fixed to 1/, 'inf-weight': /holds Infinity/, 'unknown-domain': /com\.example/ };
+  const cases = { 'inf-weight': /holds Infinity/, 'unknown-domain': /com\.example/ };
   for (const [name, expected] of Object.entries(cases)) {
     const fault = await faultOf(['certify', path.join(broken, name, '1/model.onnx')]);
     assert.match(fault, expected);

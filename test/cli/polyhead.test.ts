@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/models/served-copies.ts';
 import { startProcess } from '../support/server/process.ts';
 import { ROOT } from '../support/server/service.ts';
 
-const COMMANDS = ['inspect', 'check', 'certify', 'predict'];
+const COMMANDS = ['inspect', 'check', 'certify', 'predict', 'reference', 'bench'];
 
 describe('help', () => {
   it('lists the commands and then the settings of the server', async () => {

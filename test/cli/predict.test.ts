@@ -56,7 +56,7 @@ describe('JSON', () => {
 
   it('hears heads and probabilities, in the body and as options, which win', async () => {
     const { sequences } = exampleOf('lstm');
-    const [first, second] = served.service.registry.get('lstm').manifest.heads.map(head => head.name);
+    const [first, second] = served.service.models.get('lstm').manifest.heads.map(head => head.name);
     const input = JSON.stringify({ sequences, heads: [first], probabilities: 'none' });
     const ask = (...options: string[]) => answerOf(['predict', FIXTURES, 'lstm', '-', ...options], { input });
     assert.equal(await ask(), `${await rest('lstm', JSON.parse(input))}\n`);
@@ -107,9 +107,7 @@ describe('JSON Lines', () => {
     }
   });
 
-  it('answers a line at once, though standard input stays open; and a wrong one ends it', {
-    timeout: 60_000,
-  }, async t => {
+  it('answers a line at once, though standard input stays open; and a wrong one ends it', async t => {
     const args = ['predict', FIXTURES, 'lstm', '-', '--jsonl'];
     const child = spawn(process.execPath, [`${ROOT}dist/src/cli/polyhead.js`, ...args], {
       env: { PATH: process.env.PATH, POLYHEAD_CERTIFICATE_CACHE: 'false', POLYHEAD_EXECUTION_PROVIDER: 'cpu' },
@@ -124,7 +122,7 @@ describe('JSON Lines', () => {
     assert.deepEqual(await ended, [1, null]);
   });
 
-  it('ends without a word if nobody reads on', { timeout: 60_000 }, async t => {
+  it('ends without a word if nobody reads on', async t => {
     const file = fileWith('much.jsonl', lines.join('').repeat(4));
     const child = spawn(process.execPath, [`${ROOT}dist/src/cli/polyhead.js`, 'predict', FIXTURES, 'lstm', file], {
       env: { PATH: process.env.PATH, POLYHEAD_CERTIFICATE_CACHE: 'false', POLYHEAD_EXECUTION_PROVIDER: 'cpu' },

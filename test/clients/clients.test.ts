@@ -9,29 +9,21 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { clientPython, perfAnalyzer } from '../support/client/tools.ts';
 import { answerOf, binaryBody, type GivenTensor, send } from '../support/client/v2.ts';
-import { catalogue, goldenOf } from '../support/client/v2-golden.ts';
-import { repositoryOf, WEATHER } from '../support/models/served-copies.ts';
+import { catalogue, EVERY_KIND, goldenOf } from '../support/client/v2-golden.ts';
+import { writeSequenceModels } from '../support/models/controlled.ts';
+import { repositoryOf, temporaryFolder, WEATHER } from '../support/models/served-copies.ts';
 import { type ServerProcess, startProcess } from '../support/server/process.ts';
 import { ROOT } from '../support/server/service.ts';
 
 const run = promisify(execFile);
-const MODELS = [
-  'oh-double',
-  'oh-half',
-  'os-labels',
-  'os-tokens',
-  'tl-embedding',
-  'tl-lstm',
-  'tl-mask-bool',
-  'tl-names',
-  'tl-perstep',
-  'tl-state',
-];
-const REPOSITORY = repositoryOf(...MODELS.map(name => `test/fixtures/exporters/${name}`));
+const REPOSITORY = repositoryOf(...EVERY_KIND.map(name => `test/fixtures/exporters/${name}`));
 const SCRIPTS = {
   'tritonclient.http': 'triton_http',
   'tritonclient.http.aio': 'triton_aio',
   "KServe's InferenceRESTClient": 'kserve_rest',
+  "MLServer's types": 'mlserver_types',
+  'tritonclient.grpc': 'triton_grpc',
+  "KServe's InferenceGRPCClient": 'kserve_grpc',
 };
 
 const folder = mkdtempSync(path.join(tmpdir(), 'polyhead-clients-'));
@@ -48,15 +40,17 @@ for (const [what, tool] of [
 
 let server: ServerProcess;
 before(async () => {
-  server = await startProcess({ env: { POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_MODEL_CONTROL: 'explicit' } });
+  const env = { POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_MODEL_CONTROL: 'explicit', POLYHEAD_GRPC_PORT: '0' };
+  server = await startProcess({ env });
 });
 after(() => server?.stop());
-const host = () => new URL(server.origin).host;
+const host = (of = server) => new URL(of.origin).host;
+const grpcHost = (of = server) => `127.0.0.1:${/gRPC listening on port (\d+)/.exec(of.log())?.[1]}`;
 
 /** Runs a script and makes each line that it prints a test. */
-async function runScript(t: TestContext, script: string): Promise<void> {
+async function runScript(t: TestContext, script: string, of = server, repository = REPOSITORY): Promise<void> {
   assert.ok('made' in python);
-  const args = [`${ROOT}test/clients/${script}.py`, host(), REPOSITORY];
+  const args = [`${ROOT}test/clients/${script}.py`, host(of), repository, grpcHost(of)];
   const env = { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: '1' };
   const { stdout, stderr } = await run(python.made, args, { timeout: 180_000, env, maxBuffer: 64 << 20 });
   const lines = stdout.split('\n').map(line => /^(ok|not ok) (test_\w+) ?(.*)$/.exec(line) ?? []);
@@ -71,6 +65,18 @@ describe('clients', { timeout: 600_000 }, () => {
   for (const [title, script] of Object.entries(SCRIPTS)) {
     it(title, { skip: skipOf(python) }, t => runScript(t, script));
   }
+});
+
+describe('sequences with control inputs', { skip: skipOf(python) }, () => {
+  const repository = temporaryFolder();
+  let sequences: ServerProcess;
+  before(async () => {
+    writeSequenceModels(repository);
+    sequences = await startProcess({ env: { POLYHEAD_MODEL_REPOSITORY: repository, POLYHEAD_GRPC_PORT: '0' } });
+  });
+  after(() => sequences?.stop());
+
+  it('tritonclient, as its examples call it', t => runScript(t, 'triton_sequences', sequences, repository));
 });
 
 describe('docs/protocol.md', { skip: skipOf(python) }, () => {
@@ -93,9 +99,20 @@ describe('perf_analyzer', { skip: skipOf(perf), timeout: 600_000 }, () => {
   const MODEL = 'tl-lstm';
   const data = path.join(folder, 'data.json');
   const lies = path.join(folder, 'lies.json');
-  const analyze = (file: string, concurrency: number) => {
+  const analyze = (file: string, concurrency: number, protocol: 'http' | 'grpc' = 'http') => {
     assert.ok('made' in perf);
-    const options = ['-m', MODEL, '-u', host(), '--input-data', file, '--concurrency-range', `${concurrency}`];
+    const options = [
+      '-m',
+      MODEL,
+      '-i',
+      protocol,
+      '-u',
+      protocol === 'grpc' ? grpcHost() : host(),
+      '--input-data',
+      file,
+      '--concurrency-range',
+      `${concurrency}`,
+    ];
     const windows = ['--measurement-interval', '1000', '--stability-percentage', '999', '--max-trials', '9'];
     return run(perf.made[0], [...perf.made.slice(1), ...options, ...windows], { timeout: 120_000 });
   };
@@ -125,6 +142,13 @@ describe('perf_analyzer', { skip: skipOf(perf), timeout: 600_000 }, () => {
       console.log(`perf_analyzer: ${rate[0]}`);
     });
   }
+
+  it('over gRPC, every answer as it is alone', async () => {
+    const { stdout } = await analyze(data, 16, 'grpc');
+    const rate = /^Concurrency: 16, throughput: ([\d.]+) infer\/sec/m.exec(stdout);
+    assert.ok(rate && Number(rate[1]) > 0, stdout);
+    console.log(`perf_analyzer over gRPC: ${rate[0]}`);
+  });
 
   it('would tell of another answer', async () => {
     await assert.rejects(analyze(lies, 4), (error: { stdout: string; stderr: string }) => {

@@ -1,9 +1,9 @@
 """The KServe client's InferenceRESTClient, protocol v2, against a running server."""
 import httpx
-from kserve import InferenceRESTClient, InferInput, InferOutput, InferRequest, RESTConfig
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve.protocol.infer_type import RequestedOutput
 
-from support import DTYPES, MODELS, URL, array, check, golden, run
+from support import MODELS, URL, array, check, golden, run
 
 BASE = f"http://{URL}"
 HALF = "oh-half"

@@ -8,7 +8,7 @@ import traceback
 
 import numpy
 
-URL, REPOSITORY = sys.argv[1], pathlib.Path(sys.argv[2])
+URL, REPOSITORY, GRPC = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 MODELS = sorted(folder.name for folder in REPOSITORY.iterdir() if folder.is_dir() and not folder.name.startswith("."))
 DTYPES = {
     "BOOL": numpy.bool_,

@@ -44,7 +44,7 @@ describe('docker-compose.yml', () => {
         service.tmpfs.map(mount => mount.split(':')[0]),
         ['/tmp'],
       );
-      assert.deepEqual(service.volumes, ['./models:/models:ro']);
+      assert.deepEqual(service.volumes, ['./models:/models:ro', 'certificates:/certificates']);
       assert.equal(service.healthcheck, undefined, 'the image has one');
     });
 

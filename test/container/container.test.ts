@@ -1,8 +1,9 @@
 // Builds the image's cpu target for real and runs it under the confinement that docker-compose.yml asks for. Memory and
 // process limits and a network of its own are not exercised: that takes a container runtime.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { temporaryFolder } from '../support/models/served-copies.ts';
 import { until } from '../support/runner/until.ts';
 import { Container, command, freePort } from '../support/server/container.ts';
 import { ROOT } from '../support/server/service.ts';
@@ -30,7 +31,21 @@ function obstacle(): string | false {
 const skip = obstacle();
 if (skip) console.log(`the container is not tested: ${skip}`);
 
-describe('the container image', { skip, timeout: 280_000 }, () => {
+function ready(server: ReturnType<Container['start']>, port: string): Promise<boolean> {
+  return until(
+    'the container is ready',
+    () => {
+      assert.ok(server.running(), server.output());
+      return fetch(`http://127.0.0.1:${port}/readyz`).then(
+        reply => reply.text().then(() => reply.ok),
+        () => false,
+      );
+    },
+    240_000,
+  );
+}
+
+describe('the container image', { skip, timeout: 900_000 }, () => {
   let container: Container;
 
   before(() => {
@@ -41,7 +56,8 @@ describe('the container image', { skip, timeout: 280_000 }, () => {
     };
     timed('base image', () => command('bash', [`${ROOT}test/container/base-image.sh`], 240_000));
     const build = ['bud', '--isolation', 'chroot', '--format', 'docker', '--target', 'cpu', '--pull-never'];
-    timed('build', () => command('buildah', [...build, '--build-arg', `BASE=${BASE}`, '--tag', IMAGE, ROOT], 240_000));
+    const values = [`BASE=${BASE}`, `VERSION=${own.version}`].flatMap(value => ['--build-arg', value]);
+    timed('build', () => command('buildah', [...build, ...values, '--tag', IMAGE, ROOT], 240_000));
     container = new Container(IMAGE);
     console.log(`size: ${command('buildah', ['images', '--format', '{{.Size}}', IMAGE])}`);
   });
@@ -60,6 +76,10 @@ describe('the container image', { skip, timeout: 280_000 }, () => {
     assert.deepEqual(Object.keys(ExposedPorts), ['8080/tcp']);
     assert.equal(Labels['org.opencontainers.image.version'], own.version);
     assert.equal(Labels['org.opencontainers.image.licenses'], own.license);
+    assert.equal(Labels['org.opencontainers.image.base.name'], BASE);
+    for (const label of ['title', 'description', 'revision', 'created']) {
+      assert.ok(Labels[`org.opencontainers.image.${label}`], label);
+    }
     for (const variable of ['NODE_ENV=production', 'ORT_DISABLE_TELEMETRY=1', 'HOST=0.0.0.0', 'PORT=8080']) {
       assert.ok(Env.includes(variable), variable);
     }
@@ -71,8 +91,8 @@ describe('the container image', { skip, timeout: 280_000 }, () => {
     const development = Object.entries(locked).filter(([, { dev }]) => dev);
     assert.ok(development.length > Object.keys(own.devDependencies).length / 2);
     for (const [folder] of development) assert.ok(!existsSync(inside(`/app/${folder}`)), folder);
-    assert.deepEqual(readdirSync(inside('/app')).sort(), ['dist', 'node_modules', 'package.json']);
-    assert.deepEqual(readdirSync(inside('/app/dist')), ['src']);
+    assert.deepEqual(readdirSync(inside('/app')).sort(), ['dist', 'node_modules', 'package.json', 'sbom.cdx.json']);
+    assert.deepEqual(readdirSync(inside('/app/dist')).sort(), ['client', 'page', 'src']);
     for (const tool of ['npm', 'npx', 'corepack', 'yarn']) {
       assert.ok(!existsSync(inside(`/usr/local/bin/${tool}`)), tool);
     }
@@ -84,6 +104,37 @@ describe('the container image', { skip, timeout: 280_000 }, () => {
     }
   });
 
+  it('is small: what is ours, beside the base, has at most 80 MB', () => {
+    const bytes = (folder: string): number =>
+      readdirSync(inside(folder), { recursive: true, withFileTypes: true })
+        .filter(entry => entry.isFile())
+        .reduce((sum, entry) => sum + statSync(`${entry.parentPath}/${entry.name}`).size, 0);
+    const ours = bytes('/app') + bytes('/models');
+    console.log(`own share: ${(ours / 1e6).toFixed(1)} MB`);
+    assert.ok(ours <= 80e6, `${ours} bytes`);
+    const names = readdirSync(inside('/app'), { recursive: true, encoding: 'utf8' });
+    assert.deepEqual(
+      names.filter(name => /\.(map|ts)$/.test(name)),
+      [],
+      'maps and sources',
+    );
+  });
+
+  it('tells what it is made of: every package that it holds, with its version', () => {
+    const { bomFormat, components } = JSON.parse(readFileSync(inside('/app/sbom.cdx.json'), 'utf8'));
+    assert.equal(bomFormat, 'CycloneDX');
+    const told = new Set(
+      components.map(
+        ({ group, name, version }: Record<string, string>) => `${group ? `${group}/` : ''}${name}@${version}`,
+      ),
+    );
+    const held = readdirSync(inside('/app/node_modules'), { recursive: true, encoding: 'utf8' })
+      .filter(file => /(^|node_modules\/)(@[^/]+\/)?[^/@]+\/package\.json$/.test(file))
+      .map(file => JSON.parse(readFileSync(inside(`/app/node_modules/${file}`), 'utf8')));
+    assert.ok(held.length > 100);
+    for (const { name, version } of held) assert.ok(told.has(`${name}@${version}`), `${name}@${version}`);
+  });
+
   it("holds this platform's runtime library alone", () => {
     const libraries = readdirSync(inside('/app/node_modules/onnxruntime-node/bin'), {
       recursive: true,
@@ -93,6 +144,35 @@ describe('the container image', { skip, timeout: 280_000 }, () => {
       .map(file => file.split('/').slice(1, 3).join('/'));
     assert.ok(libraries.length >= 2);
     assert.deepEqual([...new Set(libraries)], [`${process.platform}/${process.arch}`]);
+  });
+
+  it('keeps certificates where a folder is mounted for them, and believes them at the next start', async () => {
+    const folder = temporaryFolder();
+    chownSync(folder, 1000, 1000);
+    assert.deepEqual(Object.keys(container.config.Volumes), ['/certificates']);
+    const kept = () =>
+      readdirSync(folder)
+        .sort()
+        .map(name => [name, statSync(`${folder}/${name}`).mtimeMs, statSync(`${folder}/${name}`).uid]);
+    const times: ReturnType<typeof kept>[] = [];
+    for (let start = 0; start < 2; start++) {
+      const port = String(await freePort());
+      // Behind others too: without privileges a process may not come forward again.
+      const argv = ['nice', '-n', '10', ...container.config.Entrypoint];
+      const server = container.start({ PORT: port, POLYHEAD_AUTH: 'off' }, argv, folder);
+      try {
+        await ready(server, port);
+        times.push(kept());
+        process.kill(server.pid(), 'SIGTERM');
+        assert.equal((await server.ended).code, 0);
+      } finally {
+        server.kill();
+        await server.ended;
+      }
+    }
+    assert.ok(times[0].length > 5, 'one for each model and more');
+    assert.ok(times[0].every(([, , uid]) => uid === 1000));
+    assert.deepEqual(times[1], times[0], 'the second start found nothing out anew');
   });
 
   it('starts nothing until it is said who may call', async () => {
@@ -112,17 +192,7 @@ describe('the container image', { skip, timeout: 280_000 }, () => {
 
     const server = container.start(env);
     try {
-      await until(
-        'the container is ready',
-        () => {
-          assert.ok(server.running(), server.output());
-          return fetch(`${origin}/readyz`).then(
-            reply => reply.text().then(() => reply.ok),
-            () => false,
-          );
-        },
-        60_000,
-      );
+      await ready(server, port);
       const healthy = await container.run(env, check.slice(1));
       assert.deepEqual(healthy, { code: 0, stdout: '', stderr: '' });
 

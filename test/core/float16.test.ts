@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FLOAT16_MAX, fromFloat16, toFloat16 } from '../../src/core/float16.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 
 const INFINITE = 0x7c00;
 

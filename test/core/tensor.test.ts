@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { copyBlock, type DType, elementCount, strides, zeros } from '../../src/core/tensor.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { between } from '../support/models/models.ts';
 
 const BYTES: Record<Exclude<DType, 'string'>, number> = {

@@ -21,7 +21,7 @@ describe('faults', () => {
   /** A request of so many sequences. */
   const ask = (sequences: number, more: Call = {}, path = PATH): Promise<Reply> =>
     call(path, { body: { sequences: Array.from({ length: sequences }, () => [[1, 2, 3]]) }, ...more });
-  const pending = () => app.service.registry.get('lstm', '1').batcher.pending;
+  const pending = () => app.service.models.get('lstm', '1').batcher.pending;
   const admitted = (count: number) => until(`${count} sequences are admitted`, () => pending() === count);
   const within = (ms: string) => ({ headers: { 'x-request-timeout-ms': ms } });
 
@@ -31,6 +31,7 @@ describe('faults', () => {
       {
         POLYHEAD_MODEL_REPOSITORY: repository,
         POLYHEAD_WORKERS: '1',
+        POLYHEAD_THREADS: '2', // one that all models share, until one of them would wait for another
         POLYHEAD_QUEUE_CAPACITY: String(CAPACITY),
         POLYHEAD_MAX_SEQUENCES: String(CAPACITY),
         POLYHEAD_BATCH_SIZE: '2',
@@ -41,11 +42,11 @@ describe('faults', () => {
     );
     call = await clientAt(await listen(app));
   });
-  beforeEach(() => gate.order({ type: 'pass' }, 3));
+  beforeEach(() => gate.order({ type: 'pass' }));
   after(() => app.close());
 
   it('answers 504 at the deadline while the worker is blocked, and runs nothing of it later', async () => {
-    await gate.order({ type: 'block', ms: 1200 }, 3);
+    await gate.order({ type: 'block', ms: 1200 });
     const running = ask(2);
     await gate.started(1);
     const start = performance.now();
@@ -54,21 +55,21 @@ describe('faults', () => {
     problemOf(late, 504, 'DEADLINE_EXCEEDED');
     assert.ok(ms >= 145 && ms < 900, `after ${ms} ms`);
     assert.equal((await running).status, 200);
-    await gate.order({ type: 'pass' }, 3);
+    await gate.order({ type: 'pass' });
     assert.equal((await ask(1)).status, 200);
     assert.deepEqual(gate.runs, [1], 'the late sequence ran all the same');
     assert.equal(pending(), 0);
   });
 
   it('answers 504 to a request that is already running', async () => {
-    await gate.order({ type: 'hold' }, 3);
+    await gate.order({ type: 'hold' });
     problemOf(await ask(1, within('100')), 504, 'DEADLINE_EXCEEDED');
     assert.deepEqual(gate.runs, [1]);
     assert.equal(pending(), 0);
   });
 
   it('cuts the header to the ceiling', async () => {
-    await gate.order({ type: 'hold' }, 3);
+    await gate.order({ type: 'hold' });
     const start = performance.now();
     const problem = problemOf(await ask(1, within('999999999')), 504, 'DEADLINE_EXCEEDED');
     assert.match(problem.detail, /2500 ms/);
@@ -76,7 +77,7 @@ describe('faults', () => {
   });
 
   it('never runs what a caller left behind in the queue', async () => {
-    await gate.order({ type: 'hold' }, 3);
+    await gate.order({ type: 'hold' });
     const running = ask(2);
     await gate.started(1);
     const leaving = new AbortController();
@@ -88,7 +89,7 @@ describe('faults', () => {
     assert.equal(await left, 'AbortError');
     await admitted(3);
     const { runs } = gate;
-    await gate.order({ type: 'pass' }, 3);
+    await gate.order({ type: 'pass' });
     assert.deepEqual([(await running).status, (await staying).status], [200, 200]);
     const rows = [...runs, ...gate.runs].reduce((sum, count) => sum + count, 0);
     // A full batch may already have been handed ahead to the busy worker; no other row of the caller's may run.
@@ -97,23 +98,23 @@ describe('faults', () => {
   });
 
   it('fails only the batch whose run failed, without a word of why', async () => {
-    await gate.order({ type: 'fail' }, 3);
+    await gate.order({ type: 'fail' });
     const reply = await ask(1);
     const problem = problemOf(reply, 500, 'INFERENCE_FAILED');
     assert.deepEqual(problem.errors, []);
-    await gate.order({ type: 'pass' }, 3);
+    await gate.order({ type: 'pass' });
     assert.equal((await ask(1)).status, 200);
     assert.equal((await call('/readyz')).status, 200);
   });
 
   it('fails only the batch of a worker that dies, turns unready, and comes back', async () => {
-    await gate.order({ type: 'hold' }, 3);
+    await gate.order({ type: 'hold' });
     const lost = ask(1);
     await gate.started(1);
     const ahead = ask(2); // a full batch: it waits in the worker's own mailbox
     const waiting = ask(1);
     await admitted(4);
-    await gate.order({ type: 'crash' }, 3);
+    await gate.order({ type: 'crash' });
     problemOf(await lost, 500, 'INFERENCE_FAILED');
     const unready = await call('/readyz');
     assert.equal(unready.status, 503);
@@ -127,18 +128,8 @@ describe('faults', () => {
     assert.match(metrics, /polyhead_worker_crashes_total\{model="steps",version="1"\} 0\n/);
   });
 
-  it('lets other models answer meanwhile', async () => {
-    await gate.order({ type: 'block', ms: 600 }, 3);
-    const blocked = ask(1);
-    await gate.started(1);
-    await gate.order({ type: 'pass' }, 2); // the blocked worker cannot hear it
-    assert.equal((await ask(1, {}, OTHER)).status, 200);
-    assert.equal(pending(), 1, 'the blocked model had answered already');
-    assert.equal((await blocked).status, 200);
-  });
-
   it('admits all of a request or nothing, and says when to come again', async () => {
-    await gate.order({ type: 'hold' }, 3);
+    await gate.order({ type: 'hold' });
     const first = ask(2);
     await gate.started(1);
     const second = ask(2);
@@ -150,7 +141,7 @@ describe('faults', () => {
     const third = ask(2);
     await admitted(6);
     problemOf(await ask(1), 503, 'OVERLOADED');
-    await gate.order({ type: 'pass' }, 3);
+    await gate.order({ type: 'pass' });
     for (const reply of await Promise.all([first, second, third])) assert.equal(reply.status, 200);
     await admitted(0);
     assert.equal((await ask(CAPACITY)).status, 200);
@@ -161,11 +152,21 @@ describe('faults', () => {
   });
 
   it('does not let rubbish take room in the queue', async () => {
-    await gate.order({ type: 'hold' }, 3);
+    await gate.order({ type: 'hold' });
     const bad = { sequences: [[[1, 2, 3]], [[1, 2]]] };
     for (let i = 0; i < CAPACITY * 2; i++) problemOf(await call(PATH, { body: bad }), 422, 'INVALID_SEQUENCE');
     assert.equal(pending(), 0);
     assert.deepEqual(gate.runs, []);
+  });
+
+  it('lets other models answer meanwhile', async () => {
+    await gate.order({ type: 'hold' });
+    const held = ask(1);
+    await gate.started(1);
+    assert.equal((await ask(1, {}, OTHER)).status, 200);
+    assert.equal(pending(), 1, 'the held model had answered already');
+    await gate.order({ type: 'pass' }, 2);
+    assert.equal((await held).status, 200);
   });
 });
 

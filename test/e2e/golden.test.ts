@@ -34,10 +34,15 @@ function repositoryTests(title: string, repository: () => string): void {
 
     before(async () => {
       const folder = repository();
-      app = await startApp({ POLYHEAD_MODEL_REPOSITORY: folder, POLYHEAD_WORKERS: '2' });
+      app = await startApp({
+        POLYHEAD_MODEL_REPOSITORY: folder,
+        POLYHEAD_WORKERS: '2',
+        POLYHEAD_MAX_QUEUE_DELAY_MS: '20',
+        POLYHEAD_REQUEST_TIMEOUT_MS: '60000',
+      });
       call = await clientAt(await listen(app));
       for (const model of goldenModels(folder)) {
-        const { certificate } = app.service.registry.get(model.name, model.version);
+        const { certificate } = app.service.models.get(model.name, model.version);
         const exact = certificate.worstDifference === 0;
         const path = `/v1/models/${model.name}/versions/${model.version}/predict`;
         loaded.push({ model, path, exact, alone: [] });

@@ -32,7 +32,7 @@ describe('overload', () => {
 
   before(async () => {
     server = await startProcess({
-      script: 'test/support/gated-server.js',
+      script: 'test/support/server/gated-server.js',
       env: {
         TEST_BLOCK_MS: String(RUN_MS),
         POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm'),
@@ -47,8 +47,8 @@ describe('overload', () => {
 
   after(() => server?.stop());
 
-  /** One round of load; how long the slowest answer about readiness took. */
-  async function bear(): Promise<number> {
+  /** One round of load: how long the slowest answer about readiness took, and the share of what can be run that was. */
+  async function bear(): Promise<{ readyMs: number; share: number }> {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
     const counts = new Map<number, number>();
     const replies: Promise<void>[] = [];
@@ -72,7 +72,6 @@ describe('overload', () => {
     assert.deepEqual([...counts.keys()].sort(), [200, 503]);
     const served = counts.get(200) ?? 0;
     const possible = CAPACITY * seconds + 64;
-    assert.ok(served > possible * 0.5, `${served} served of ${possible} possible`);
     assert.ok((counts.get(503) ?? 0) > LOAD * SECONDS * 0.5);
     assert.ok(probes.length > 20);
     assert.ok(probes.every(({ status }) => status === 200));
@@ -81,15 +80,17 @@ describe('overload', () => {
     const then = performance.now();
     assert.equal((await call(PATH, { body })).status, 200);
     assert.ok(performance.now() - then < RUN_MS + 500, 'it is slow when the load is over');
-    return Math.max(...probes.map(({ ms }) => ms));
+    return { readyMs: Math.max(...probes.map(({ ms }) => ms)), share: served / possible };
   }
 
   it(`bears ${LOAD} requests a second for ${SECONDS} s with room for ${CAPACITY}`, async () => {
     const memory = await sample('process_resident_memory_bytes');
-    const slowest: number[] = [];
-    // A busy machine may stall any process in one round; a server that starves its probes does so in every one.
-    while (slowest.length < ROUNDS && !slowest.some(ms => ms < READY_WITHIN_MS)) slowest.push(await bear());
-    assert.ok(Math.min(...slowest) < READY_WITHIN_MS, `readyz took up to ${slowest.join(', ')} ms`);
+    const rounds: Awaited<ReturnType<typeof bear>>[] = [];
+    const isWell = () =>
+      rounds.some(({ readyMs }) => readyMs < READY_WITHIN_MS) && rounds.some(({ share }) => share > 0.5);
+    // A busy machine may stall any process in one round; a server that starves its probes or its worker does so in every one.
+    while (rounds.length < ROUNDS && !isWell()) rounds.push(await bear());
+    assert.ok(isWell(), JSON.stringify(rounds));
     const growth = (await sample('process_resident_memory_bytes')) - memory;
     assert.ok(growth < 100e6, `it grew by ${growth} bytes`);
   });

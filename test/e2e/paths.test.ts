@@ -23,17 +23,7 @@ const MODELS = [
 ];
 const VERSIONS = ['3', '01', '-1', '1.0', 'latest', '1e0', '__proto__', '%31%32'];
 const MALFORMED = ['%', '%ZZ', '%e2%28%a1', '%FF'];
-const UNKNOWN = [
-  '/',
-  '/v1',
-  '/v1/models/lstm/explain',
-  '/v1//models',
-  '/v3/health/ready',
-  '/LIVEZ',
-  '/.env',
-  '//livez',
-  '/favicon.ico',
-];
+const UNKNOWN = ['/v1', '/v1//models', '/v3/health/ready', '/LIVEZ', '/.env', '//livez', '/favicon.ico'];
 const IDS = [
   'a b',
   'x'.repeat(65),

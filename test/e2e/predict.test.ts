@@ -2,6 +2,7 @@
 // reply's headers tell.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { type Client, clientOf } from '../support/client/client.ts';
 import { problemOf } from '../support/client/contract.ts';
@@ -139,7 +140,7 @@ describe('predict', () => {
   });
 
   it('answers every example.json as it stands', async () => {
-    for (const { name, version } of app.service.registry.all()) {
+    for (const { name, version } of app.service.models.all()) {
       const example = JSON.parse(readFileSync(`${FIXTURES}/${name}/${version}/example.json`, 'utf8'));
       const reply = await predict(`/v1/models/${name}/versions/${version}/predict`, example);
       assert.equal(reply.status, 200, reply.text);
@@ -184,7 +185,8 @@ describe('what the model list says', () => {
     const newest = await get('/v1/models/lstm');
     assert.deepEqual(newest, await get('/v1/models/lstm/versions/2'));
     assert.equal((await get('/v1/models/lstm/versions/1')).version, '1');
-    assert.deepEqual(newest.executionProvider, { requested: 'cpu', got: 'cpu', fallback: false });
+    const device = cpus()[0]?.model.trim() || 'unknown';
+    assert.deepEqual(newest.executionProvider, { requested: 'cpu', got: 'cpu', device, fallback: false });
     assert.deepEqual(newest.limits, { batchSize: 64, paddedSteps: 16384, sequencesPerRequest: 512 });
     const manifest = JSON.parse(readFileSync(`${ROOT}models/weather/1/manifest.json`, 'utf8'));
     const weather = await get('/v1/models/weather');

@@ -139,7 +139,7 @@ describe('what it starts with all the same', () => {
     assert.equal((await call('/livez')).status, 200);
     const ready = await call('/readyz');
     assert.deepEqual([ready.status, JSON.parse(ready.text).status], [503, 'no model is loaded']);
-    assert.deepEqual(JSON.parse((await call('/v1/models')).text), { models: [] });
+    assert.deepEqual(JSON.parse((await call('/v1/models')).text), { models: [], loading: [], refused: [] });
     problemOf(await call('/v1/models/lstm/predict', { body: { sequences: [[]] } }), 404, 'MODEL_NOT_FOUND');
   });
 

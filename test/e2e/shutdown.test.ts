@@ -1,15 +1,12 @@
 // The end of the real process: what is in flight is answered, nothing is reset, and a second signal does not wait.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import http from 'node:http';
 import { describe, it } from 'node:test';
 import { clientAt } from '../support/client/client.ts';
 import { connect, parseReply, type Reply, send } from '../support/client/exchange.ts';
 import { WEATHER } from '../support/models/served-copies.ts';
 import { until } from '../support/runner/until.ts';
-import { type ServerProcess, startProcess } from '../support/server/process.ts';
-import { FIXTURES, ROOT } from '../support/server/service.ts';
+import { listening, type ServerProcess, startProcess } from '../support/server/process.ts';
 
 const CONNECTIONS = 32;
 const PATH = '/v1/models/weather/predict';
@@ -96,20 +93,18 @@ describe('shutdown', () => {
     for (const { socket } of [silent, dripping, bodiless]) socket.destroy();
   });
 
-  it('SIGTERM while models load ends it with 0 before it listens', async t => {
-    const child = spawn(process.execPath, [`${ROOT}dist/src/main.js`, '--port', '0'], {
-      env: { PATH: process.env.PATH, POLYHEAD_MODEL_REPOSITORY: FIXTURES, POLYHEAD_CERTIFICATE_CACHE: 'false' },
-    });
-    t.after(() => child.kill('SIGKILL'));
-    let log = '';
-    child.stdout.setEncoding('utf8').on('data', text => {
-      log += text;
-    });
-    await until('the first model is loaded', () => /"msg":"loaded /.test(log));
-    child.kill('SIGTERM');
-    assert.deepEqual(await once(child, 'close'), [0, null]);
-    assert.match(log, /"msg":"ended"/);
-    assert.doesNotMatch(log, /Server listening/);
+  it('SIGTERM while models load: unready at once, what serves answers, exit code 0 and no word of readiness', async t => {
+    const server = await listening({ env: { POLYHEAD_DRAIN_DELAY_MS: '3000' } });
+    t.after(server.stop);
+    const call = await clientAt(server.origin);
+    const name = await until('the first is loaded', () => /"msg":"loaded ([a-z-]+)\/1"/.exec(server.log())?.[1]);
+    server.kill('SIGTERM');
+    await until('it turns unready', async () => JSON.parse((await call('/readyz')).text).status === 'draining');
+    const late = await call(`/v1/models/${name}`);
+    assert.deepEqual([late.status, late.headers.connection], [200, 'close']);
+    assert.equal(await ended(server), 0);
+    assert.match(server.log(), /"msg":"ended"/);
+    assert.doesNotMatch(server.log(), /ready: the page/);
   });
 
   it('two SIGTERMs end it at once', async t => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bindSignature } from '../../src/model/bind.ts';
-import type { TensorInfo } from '../../src/model/graph.ts';
+import type { TensorInfo } from '../../src/model/onnx/graph.ts';
 import type { Signature } from '../../src/model/signature.ts';
 import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf } from '../support/models/models.ts';
 import { refusalOf } from '../support/models/refusal.ts';
@@ -23,6 +23,14 @@ function bind({ inputs = [RAW], heads = HEADS, state = [], tensors = [X], output
   return bindSignature(manifestOf({ inputs, heads, state }), graphOf(tensors, outputs));
 }
 
+/** A raw input of these sizes after the batch, read from files so. */
+const filed = (media: object, row: TensorInfo['dims'], dtype: TensorInfo['dtype'] = 'float32'): Parts => ({
+  inputs: [{ ...RAW, timeAxis: null, time: { maximum: 1 }, media }],
+  tensors: [info('x', dtype, ['n', ...row])],
+});
+const IMAGE = { type: 'image' };
+const AUDIO = { type: 'audio', rate: 16_000 };
+
 const OVER: [Parts, string][] = [
   [{ inputs: [{ ...RAW, batchAxis: 3 }] }, 'input "a": a shape of 3 dimensions has no batch axis 3'],
   [{ inputs: [{ ...RAW, timeAxis: 5 }] }, 'input "a": a shape of 3 dimensions has no time axis 5'],
@@ -42,6 +50,22 @@ const OVER: [Parts, string][] = [
   [
     { inputs: [RAW, SIDE], tensors: [X, info('sr', 'int64', [1, 1])] },
     'input "rate": a side input holds one value, "sr" has shape [1, 1]',
+  ],
+  [filed(IMAGE, [28, 28]), 'input "a": media: a row of 2 dimensions is no picture of layout CHW'],
+  [filed(IMAGE, [28, 28, 3]), 'input "a": media: layout CHW has 28 channels, expected 1 or 3'],
+  [filed(IMAGE, ['c', 28, 28]), 'input "a": media: layout CHW has c channels, expected 1 or 3'],
+  [filed({ ...IMAGE, mean: [0.5] }, [3, 28, 28]), 'input "a": media: mean has 1 numbers, expected 3'],
+  [filed({ ...IMAGE, std: [1, 1, 1] }, [1, 28, 28]), 'input "a": media: std has 3 numbers, expected 1'],
+  [filed(IMAGE, [3, 28, 28], 'uint8'), 'input "a": media: whole numbers take scale 1, and no mean or std'],
+  [filed(IMAGE, [3, 28, 28], 'bool'), 'input "a": media: a tensor of bool holds no image'],
+  [filed(AUDIO, [512], 'string'), 'input "a": media: a tensor of string holds no audio'],
+  [
+    filed(AUDIO, [80, 't']),
+    'input "a": media: a row of shape [80, t] is no sound: expected samples, or pieces of them',
+  ],
+  [
+    filed(AUDIO, [2, 80, 3]),
+    'input "a": media: a row of shape [2, 80, 3] is no sound: expected samples, or pieces of them',
   ],
   [{ inputs: [RAW, SIDE] }, 'input "rate": the graph has no input "sr" (it has x)'],
   [
@@ -77,11 +101,12 @@ const OVER: [Parts, string][] = [
   [
     {
       state: [{ input: 'h', output: 'hn' }],
-      tensors: [X, info('h', 'int64', [1, 'n', 4])],
-      outputs: [...HEAD_OUTPUTS, info('hn', 'int64', [1, 'n', 4])],
+      tensors: [X, info('h', 'uint8', [1, 'n', 4])],
+      outputs: [...HEAD_OUTPUTS, info('hn', 'bool', [1, 'n', 4])],
     },
-    'state "h": graph input "h" is int64, expected float32 or float64 or float16; ' +
-      'state "h": graph output "hn" is int64, expected float32 or float64 or float16',
+    'state "h": graph input "h" is uint8, expected float32 or float64 or float16 or int64 or int32; ' +
+      'state "h": graph output "hn" is bool, expected float32 or float64 or float16 or int64 or int32; ' +
+      'state "h": its output "hn" has another type or rank',
   ],
 ];
 
@@ -118,7 +143,7 @@ test('feeds stand in the order of the graph, each with its role and its axes', (
     info('sr', 'int64', []),
     info('x', 'float16', ['t', 'n', 2]),
   ];
-  const { feeds, inputs, told, heads, outputs } = bind({
+  const { feeds, inputs, padding, heads, outputs } = bind({
     inputs: [{ ...RAW, batchAxis: 1, timeAxis: 0, mask: 'mask' }, SIDE],
     state: [{ input: 'h0', output: 'hn' }],
     tensors,
@@ -140,7 +165,7 @@ test('feeds stand in the order of the graph, each with its role and its axes', (
       ['rate', 2],
     ],
   );
-  assert.deepEqual([told, heads[0].follows, outputs.get('hn')], ['mask', 3, { batch: 1, time: null }]);
+  assert.deepEqual([padding, heads[0].follows, outputs.get('hn')], ['mask', 3, { batch: 1, time: null }]);
 });
 
 test('the same symbol ties the time of two inputs, as sameTimeAs does', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { bindSignature } from '../../src/model/bind.ts';
-import type { TensorInfo } from '../../src/model/graph.ts';
+import type { TensorInfo } from '../../src/model/onnx/graph.ts';
 import { graphOf, HEAD_OUTPUTS, HEADS, info, manifestOf, openFixture } from '../support/models/models.ts';
 import { refusalOf } from '../support/models/refusal.ts';
 import { FIXTURES } from '../support/server/service.ts';
@@ -186,12 +186,12 @@ test('lengths may differ within a run only if every input tells what is padding'
   const told = { ...INPUT, lengths: 'lengths' };
   const second = { ...INPUT, name: 'b', tensor: 'z' };
   const z = info('z', 'float32', ['n', 's', 2]);
-  assert.equal(bind({}).told, 'nothing');
-  assert.equal(bind({ input: told, inputs: [X, LENGTHS] }).told, 'lengths');
+  assert.equal(bind({}).padding, 'none');
+  assert.equal(bind({ input: told, inputs: [X, LENGTHS] }).padding, 'lengths');
   const masked = { ...INPUT, mask: 'm' };
-  assert.equal(bind({ input: masked, inputs: [X, info('m', 'bool', ['n', 't'])] }).told, 'mask');
+  assert.equal(bind({ input: masked, inputs: [X, info('m', 'bool', ['n', 't'])] }).padding, 'mask');
   const half = bindSignature(manifestOf({ inputs: [told, second] }), graphOf([X, LENGTHS, z], HEAD_OUTPUTS));
-  assert.equal(half.told, 'nothing');
+  assert.equal(half.padding, 'none');
 });
 
 test('every good fixture and the weather model bind', async () => {
@@ -199,8 +199,8 @@ test('every good fixture and the weather model bind', async () => {
   assert.ok(folders.length >= 9);
   for (const folder of [...folders, 'models/weather/1']) {
     const { signature, manifest } = await openFixture(folder);
-    const told = folder.includes('plain') ? 'nothing' : folder.includes('masked') ? 'mask' : 'lengths';
-    assert.equal(signature.told, told, folder);
+    const padding = folder.includes('plain') ? 'none' : folder.includes('masked') ? 'mask' : 'lengths';
+    assert.equal(signature.padding, padding, folder);
     assert.equal(signature.heads.length, manifest.heads.length);
   }
 });

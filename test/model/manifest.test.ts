@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { readJson, readManifest } from '../../src/model/manifest.ts';
+import { readJson } from '../../src/model/files.ts';
+import { readManifest } from '../../src/model/manifest.ts';
 import { refusalOf } from '../support/models/refusal.ts';
 import { TemporaryRepository } from '../support/models/repository.ts';
 import { ROOT } from '../support/server/service.ts';
@@ -28,8 +29,8 @@ test('what a manifest may leave out is filled in', async () => {
   const manifest = await read({ ...LEAST, heads: [HEAD, { ...LABELLED, name: 'l' }] });
   assert.deepEqual(manifest.inputs, [{ ...INPUT, batchAxis: 0, timeAxis: 1, time: { minimum: 1, maximum: 4096 } }]);
   assert.deepEqual(manifest.heads, [
-    { ...HEAD, per: 'sequence', batchAxis: 0, timeAxis: 1, scale: 1, offset: 0 },
-    { ...LABELLED, name: 'l', per: 'sequence', batchAxis: 0, timeAxis: 1, activation: 'none' },
+    { ...HEAD, per: 'sequence', batchAxis: 0, timeAxis: 1, scale: 1, offset: 0, nonFinite: 'null' },
+    { ...LABELLED, name: 'l', per: 'sequence', batchAxis: 0, timeAxis: 1, activation: 'none', nonFinite: 'error' },
   ]);
   assert.deepEqual([manifest.state, manifest.limits, manifest.graph.sha256], [[], {}, undefined]);
   const binary = await read(head({ ...LABELLED, kind: 'binary' }));
@@ -41,6 +42,11 @@ test('what a manifest may leave out is filled in', async () => {
 const MISTAKES: [unknown, RegExp][] = [
   [[], /^manifest\.json: manifest: .*expected object, received array$/],
   [{ ...LEAST, formatVersion: 2 }, /^manifest\.json: formatVersion: .*expected 1$/],
+  [{ ...LEAST, haeds: [] }, /^manifest\.json: manifest: Unrecognized key: "haeds" \(did you mean "heads"\?\)$/],
+  [
+    feature({ units: 'mm' }),
+    /^manifest\.json: inputs\.0\.features\.0: Unrecognized key: "units" \(did you mean "unit"\?\)$/,
+  ],
   [{ ...LEAST, extra: 1 }, /^manifest\.json: manifest: Unrecognized key: "extra"$/],
   [{ ...LEAST, inputs: [] }, /^manifest\.json: inputs: .*$/],
   [{ ...LEAST, heads: [] }, /^manifest\.json: heads: .*$/],
@@ -88,7 +94,7 @@ const MISTAKES: [unknown, RegExp][] = [
   ],
   [
     head({ ...HEAD, kind: 'rank' }),
-    /^manifest\.json: heads\.0\.kind: .*'binary' \| 'multiclass' \| 'multilabel' \| 'ordinal' \| 'regression' \| 'tensor'$/,
+    /^manifest\.json: heads\.0\.kind: .*'binary' \| 'multiclass' \| 'multilabel' \| 'ordinal' \| 'regression' \| 'gaussian' \| 'sequence-labels' \| 'tensor'$/,
   ],
   [head({ ...HEAD, per: 'day' }), /^manifest\.json: heads\.0\.per: .*"sequence"\|"step"$/],
   [head({ ...HEAD, threshold: 0.5 }), /^manifest\.json: heads\.0: Unrecognized key: "threshold"$/],
@@ -132,6 +138,18 @@ test('labels may stand in a file beside the manifest, one a line', async () => {
   );
 });
 
+test('transitions may stand in a file beside the manifest', async () => {
+  const labels = ['O', 'B-a', 'I-a'];
+  const slots = { name: 'y', tensor: 'y', kind: 'sequence-labels', labels, transitionsFile: 'chain.json' };
+  const table = { start: [0, 1, 2], between: [0, 1, 2].map(i => [i, i + 1, i + 2]), end: [3, 4, 5] };
+  writeFileSync(folder.at('chain.json'), JSON.stringify(table));
+  const manifest = await read(head(slots));
+  assert.deepEqual((manifest.heads[0] as { transitions?: unknown }).transitions, table);
+  assert.match(await refusalOf(read(head({ ...slots, transitions: table }))), /has transitions and a transitionsFile$/);
+  writeFileSync(folder.at('chain.json'), '{');
+  assert.match(await refusalOf(read(head(slots))), /^chain\.json is not JSON/);
+});
+
 test('several mistakes are told together, at most eight of them', async () => {
   const two = await refusalOf(read({ ...LEAST, extra: 1, heads: [{ ...HEAD, per: 'day' }] }));
   assert.match(
@@ -147,7 +165,7 @@ test('the broken manifest among the fixtures', async () => {
   assert.equal(
     await refusalOf(readManifest(`${ROOT}test/fixtures/broken/bad-manifest/1/manifest.json`)),
     `manifest.json: inputs.0: Unrecognized key: "normalise"; heads.0.kind: Invalid discriminator value. ` +
-      `Expected 'binary' | 'multiclass' | 'multilabel' | 'ordinal' | 'regression' | 'tensor'`,
+      `Expected 'binary' | 'multiclass' | 'multilabel' | 'ordinal' | 'regression' | 'gaussian' | 'sequence-labels' | 'tensor'`,
   );
 });
 

@@ -1,8 +1,19 @@
 // Certificates kept beside the models: read again only for the very same graph, and never a reason to fail.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { after, test } from 'node:test';
-import { CertificateCache, type Finding } from '../../src/service/certificate-cache.ts';
+import { CertificateCache } from '../../src/proof/cache.ts';
+import type { Finding } from '../../src/proof/finding.ts';
 import { manifestOf } from '../support/models/models.ts';
 import { load, repositoryOf } from '../support/models/registries.ts';
 import { TemporaryRepository } from '../support/models/repository.ts';
@@ -27,10 +38,11 @@ const FINDING: Finding = {
     milliseconds: 1,
     complete: true,
   },
+  provider: { provider: 'cpu' },
 };
 const FACTS = { version: '1', digest: 'a' };
 const cacheOf = (facts: unknown, version = '1', model = 'm') =>
-  new CertificateCache(folder.root, model, version, facts);
+  new CertificateCache({ folder: folder.at('.certificates') }, model, version, facts);
 const files = () => readdirSync(folder.at('.certificates')).sort();
 
 test('what was written is read back, for the same facts only', async () => {
@@ -44,21 +56,52 @@ test('what was written is read back, for the same facts only', async () => {
   assert.equal(await cacheOf(FACTS, '1', 'n').read(), undefined);
 });
 
-test('older findings of a version go when a newer one is written; those of others stay', async () => {
+test('servers with other settings keep theirs side by side, up to a bound; those of other models stay', async () => {
   await cacheOf(FACTS, '10').write(FINDING);
   await cacheOf(FACTS, '1', 'other').write(FINDING);
-  await cacheOf({ ...FACTS, digest: 'b' }).write(FINDING);
-  assert.equal(await cacheOf(FACTS).read(), undefined);
-  assert.deepEqual(await cacheOf({ ...FACTS, digest: 'b' }).read(), FINDING);
+  for (let i = 0; i < 12; i++) await cacheOf({ ...FACTS, digest: `${i}` }).write(FINDING);
+  assert.deepEqual(await cacheOf({ ...FACTS, digest: '11' }).read(), FINDING);
   assert.deepEqual(await cacheOf(FACTS, '10').read(), FINDING);
   assert.deepEqual(await cacheOf(FACTS, '1', 'other').read(), FINDING);
-  assert.deepEqual(
-    files().map(name => name.replace(/-[0-9a-f]{24}/, '')),
-    ['m@1.json', 'm@10.json', 'other@1.json'],
-  );
+  assert.equal(files().filter(name => name.startsWith('m@1-')).length, 8);
+});
+
+test('what ran out of its bounds is never kept', async () => {
+  const facts = { ...FACTS, digest: 'incomplete' };
+  const certificate = { ...FINDING.certificate, complete: false };
+  assert.equal(await cacheOf(facts).write({ ...FINDING, certificate }), false);
+  assert.equal(await cacheOf(facts).read(), undefined);
+});
+
+test('an edited file, one sealed with another key, one of another name and a link are as good as none', async () => {
+  const facts = { ...FACTS, digest: 'sealed' };
+  const at = (key: number, asked: object = facts) =>
+    new CertificateCache({ folder: folder.at('.sealed'), key: new Uint8Array(32).fill(key) }, 'm', '1', asked);
+  assert.equal(await at(1).write(FINDING), true);
+  assert.deepEqual(await at(1).read(), FINDING);
+  assert.equal(await at(2).read(), undefined);
+  const [name] = readdirSync(folder.at('.sealed'));
+  const file = folder.at('.sealed', name);
+  const whole = readFileSync(file, 'utf8');
+  writeFileSync(file, whole.replace('"equal"', '"classes"'));
+  assert.equal(await at(1).read(), undefined);
+  writeFileSync(file, whole.slice(0, -10));
+  assert.equal(await at(1).read(), undefined);
+  await at(1, FACTS).write(FINDING);
+  const other = readdirSync(folder.at('.sealed')).find(entry => entry !== name) as string;
+  writeFileSync(folder.at('.sealed', other), whole);
+  assert.equal(await at(1, FACTS).read(), undefined);
+  rmSync(file);
+  writeFileSync(folder.at('elsewhere'), whole);
+  symlinkSync(folder.at('elsewhere'), file);
+  assert.equal(await at(1).read(), undefined);
+  assert.equal(await at(1).write(FINDING), true); // takes the link's place
+  assert.deepEqual(await at(1).read(), FINDING);
+  assert.equal(readFileSync(folder.at('elsewhere'), 'utf8'), whole);
 });
 
 test('a file that is spoilt, or says what no certificate says, is as good as none', async () => {
+  rmSync(folder.at('.certificates'), { recursive: true });
   await cacheOf(FACTS).write(FINDING);
   const [name] = files().filter(file => file.startsWith('m@1-'));
   const file = folder.at('.certificates', name);
@@ -112,20 +155,18 @@ test('a restart takes the certificate from the cache, and another graph finds ou
     'the version stays as it was',
   );
   const file = repository.at('.certificates', name);
-  const kept = JSON.parse(readFileSync(file, 'utf8'));
-  assert.deepEqual(kept, JSON.parse(JSON.stringify({ manifest: first.manifest, certificate: first.certificate })));
-  kept.certificate.milliseconds = 123_456; // a mark that only the cache can give
-  writeFileSync(file, JSON.stringify(kept));
+  const stamp = statSync(file).mtimeMs;
   const second = await find();
-  assert.deepEqual(second, { ...first, certificate: { ...first.certificate, milliseconds: 123_456 } });
+  assert.deepEqual(second, first); // the time it took too, which only a kept certificate can give
+  assert.equal(statSync(file).mtimeMs, stamp);
   writeFileSync(file, 'spoilt');
-  assert.notEqual((await find()).certificate.milliseconds, 123_456);
+  assert.equal((await find()).certificate.mixing, first.certificate.mixing);
+  assert.notEqual(readFileSync(file, 'utf8'), 'spoilt');
   repository.copy('test/fixtures/exporters/tl-state/1', 'm/1');
   const other = await find();
   assert.notDeepEqual(other.certificate.axes, first.certificate.axes);
   const now = readdirSync(repository.at('.certificates'));
-  assert.equal(now.length, 1);
-  assert.notEqual(now[0], name);
+  assert.equal(now.length, 2);
 });
 
 test('without the cache, or where it cannot be written, models load all the same', async () => {

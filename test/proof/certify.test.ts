@@ -4,11 +4,11 @@ import { after, before, test } from 'node:test';
 import type { Tensors } from '../../src/core/tensor.ts';
 import { bindSignature } from '../../src/model/bind.ts';
 import type { Certificate } from '../../src/proof/certificate.ts';
-import { certify, TOLERANCE } from '../../src/service/certificate.ts';
-import type { LoadedModel } from '../../src/service/loaded-model.ts';
+import { certify, narrowed, TOLERANCE } from '../../src/proof/certify.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { Metrics } from '../../src/service/metrics.ts';
+import type { Model } from '../../src/service/model.ts';
 import { Registry } from '../../src/service/registry.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
 import { between, graphOf, HEAD_OUTPUTS, info, manifestOf, randomSequences } from '../support/models/models.ts';
 import { numbersOf, SIGNATURE } from '../support/models/numbered.ts';
 import { repositoryOf, WEATHER } from '../support/models/served-copies.ts';
@@ -58,7 +58,7 @@ test('the worst difference is that of the runs allowed', () => {
     // Rows of one length agree bit for bit, if never alone; a mean over padded steps is summed in another order.
     if (name === 'masked') assert.ok(worstDifference > 0 && worstDifference < 1e-6, `${worstDifference}`);
     else assert.equal(worstDifference, 0, name);
-    assert.equal(batches, rows === 'alone' ? 13 : 21, name);
+    assert.ok(batches >= (rows === 'alone' ? 20 : 28), `${name}: ${batches} batches`); // more where reading makes it suspect
     assert.ok(sequences > 50, `${name}: ${sequences} sequences`);
   }
 });
@@ -71,7 +71,7 @@ test('every golden answer of every model was checked at load', () => {
 });
 
 /** Every head's answer to sequences that are submitted together, in company of each other. */
-async function answersOf(model: LoadedModel, sequences: Parameters<LoadedModel['batcher']['submit']>[0]) {
+async function answersOf(model: Model, sequences: Parameters<Model['batcher']['submit']>[0]) {
   const rows = await model.batcher.submit(sequences).rows;
   return rows.map(row => ({ batchSize: row.batchSize, heads: model.decoders.map(decode => decode(row)) }));
 }
@@ -113,7 +113,7 @@ async function findingOf(
   answer: (value: number, row: number, values: number[], time: number) => number,
   signature = SIGNATURE,
 ) {
-  const limits = { batchSize: 64, paddedSteps: 16384 };
+  const limits = { batchSize: 64, paddedSteps: 16384, graphBytes: 1000 };
   const { mixing, rows, lengths, worstDifference } = await certify(
     signature,
     [],
@@ -153,13 +153,47 @@ test('no run of the certificate exceeds the rows, and the samples are the same e
   const seen: string[] = [];
   for (let i = 0; i < 2; i++) {
     const sizes: number[] = [];
-    await certify(SIGNATURE, [], { batchSize: 5, paddedSteps: 100 }, async (feeds): Promise<Tensors> => {
-      sizes.push(feeds.x.dims[0]);
-      const data = Float32Array.from(numbersOf(feeds));
-      seen[i] = `${seen[i]} ${data.join()}`;
-      return { y: { dtype: 'float32', dims: [data.length], data } };
-    });
+    await certify(
+      SIGNATURE,
+      [],
+      { batchSize: 5, paddedSteps: 100, graphBytes: 1000 },
+      async (feeds): Promise<Tensors> => {
+        sizes.push(feeds.x.dims[0]);
+        const data = Float32Array.from(numbersOf(feeds));
+        seen[i] = `${seen[i]} ${data.join()}`;
+        return { y: { dtype: 'float32', dims: [data.length], data } };
+      },
+    );
     assert.ok(Math.max(...sizes) <= 5);
   }
   assert.equal(seen[0], seen[1]);
+});
+
+test('a slow machine tries as much as a fast one; of a large graph less is tried, and told', async t => {
+  const run = async (feeds: Tensors): Promise<Tensors> => {
+    const data = Float32Array.from(numbersOf(feeds));
+    return { y: { dtype: 'float32', dims: [data.length], data } };
+  };
+  const found = async (graphBytes: number, thorough = false) => {
+    const limits = { batchSize: 64, paddedSteps: 16384, graphBytes, thorough };
+    const certificate = await certify(SIGNATURE, [], limits, run);
+    return { ...certificate, milliseconds: 0 };
+  };
+  const small = await found(1e6);
+  let clock = 0;
+  t.mock.method(performance, 'now', () => {
+    clock += 60_000;
+    return clock;
+  });
+  assert.deepEqual(await found(1e6), small);
+  assert.equal(small.complete, true);
+  const large = await found(1e12);
+  assert.deepEqual([large.complete, large.batches], [false, 9]);
+  // What was tried in part allows nothing yet; tried in full, the size of the graph makes no difference.
+  assert.deepEqual(
+    [large.rows, large.mixing, large.counterExample],
+    [small.rows, 'alone', 'not everything was tried yet'],
+  );
+  assert.equal(narrowed(large, small.mixing), 'alone');
+  assert.deepEqual(await found(1e12, true), small);
 });

@@ -1,11 +1,12 @@
 // Two more questions to a graph, asked of made-up ones whose answers are known: does state continue, do side inputs matter?
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor, Tensors } from '../../src/core/tensor.ts';
 import { bindSignature } from '../../src/model/bind.ts';
+import { TOLERANCE } from '../../src/proof/certify.ts';
 import { continuity, sideEffects } from '../../src/proof/continuity.ts';
-import type { RunFeeds } from '../../src/proof/golden.ts';
-import { TOLERANCE } from '../../src/service/certificate.ts';
+import type { Run } from '../../src/runtime/runner.ts';
 import { graphOf, info, manifestOf } from '../support/models/models.ts';
 
 const X = { name: 'x', tensor: 'x', kind: 'tensor', time: { minimum: 1, maximum: 64 } };
@@ -31,7 +32,7 @@ function signatureOf(time = X.time) {
 }
 
 /** A running sum that starts at the state; `wrong` spoils what is handed over. */
-function summing(wrong: (sum: number) => number = sum => sum): RunFeeds {
+function summing(wrong: (sum: number) => number = sum => sum): Run {
   return async ({ x, h }): Promise<Tensors> => {
     const [n, t] = x.dims;
     const steps = new Float32Array(n * t);
@@ -99,7 +100,7 @@ function withSide(dtype: 'int64' | 'float32', more = {}) {
 
 test('a side input changes answers, changes nothing, or could not be tried', async () => {
   const tried: number[] = [];
-  const answering = (answer: (rate: number) => number): RunFeeds => {
+  const answering = (answer: (rate: number) => number): Run => {
     return async ({ x, sr }) => {
       const rate = Number(sr.data[0]);
       tried.push(rate);

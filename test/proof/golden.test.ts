@@ -1,9 +1,12 @@
 // golden.json: what is read, what is refused, and the figure by which an answer is off.
+
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import type { Tensors } from '../../src/core/tensor.ts';
-import { checkGolden, type Golden, largestDifference, type RunFeeds, readGolden } from '../../src/proof/golden.ts';
+import { largestDifference } from '../../src/proof/difference.ts';
+import { checkGolden, type Golden, readGolden } from '../../src/proof/golden.ts';
+import type { Run } from '../../src/runtime/runner.ts';
 import { graphOf, HEAD_OUTPUTS, openFixture } from '../support/models/models.ts';
 import { echo, numbersOf, SIGNATURE } from '../support/models/numbered.ts';
 import { refusalOf } from '../support/models/refusal.ts';
@@ -25,7 +28,7 @@ function read(content: unknown): Promise<Golden | undefined> {
 }
 
 const goldenOf = async (content: unknown) => (await read(content)) as Golden;
-const answering = (answer: (feeds: Tensors) => number[]): RunFeeds => {
+const answering = (answer: (feeds: Tensors) => number[]): Run => {
   return async feeds => {
     const data = Float32Array.from(answer(feeds));
     return { y: { dtype: 'float32', dims: [1, data.length], data } };

@@ -1,9 +1,10 @@
 // A manifest may narrow what its graph allows; one that claims more is refused with the counter-example's numbers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Mixing } from '../../src/batching/queue.ts';
+import type { Mixing } from '../../src/model/mixing.ts';
+import { narrowest } from '../../src/model/mixing.ts';
 import type { Certificate } from '../../src/proof/certificate.ts';
-import { narrowed, narrowest } from '../../src/service/certificate.ts';
+import { narrowed } from '../../src/proof/certify.ts';
 import { refusalOf } from '../support/models/refusal.ts';
 import { load, reasonsOf, repositoryOf } from '../support/models/registries.ts';
 
@@ -11,7 +12,8 @@ const MIXINGS: readonly Mixing[] = ['alone', 'equal', 'classes'];
 
 test('narrower or equal is what is asked for, wider is refused, nothing asked leaves what was found', async () => {
   for (const [found, mixing] of MIXINGS.entries()) {
-    const certificate = { mixing, counterExample: 'output "y" moves by 1.0e-2' } as Certificate;
+    const certificate = { mixing, complete: true, counterExample: 'output "y" moves by 1.0e-2' } as Certificate;
+    const begun = { ...certificate, complete: false };
     assert.equal(narrowed(certificate, undefined), mixing);
     for (const [width, asked] of MIXINGS.entries()) {
       if (width <= found) assert.equal(narrowed(certificate, asked), asked);
@@ -20,6 +22,7 @@ test('narrower or equal is what is asked for, wider is refused, nothing asked le
         assert.equal(await refusalOf(() => narrowed(certificate, asked)), text);
       }
       assert.equal(narrowest(mixing, asked), MIXINGS[Math.min(found, width)]);
+      assert.equal(narrowed(begun, asked), MIXINGS[Math.min(found, width)], 'what was not tried yet refuses nothing');
     }
   }
 });

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRowInput } from '../../src/model/signature.ts';
-import type { Part } from '../../src/sequence/sequence.ts';
+import { randomNumbers, randomSequence } from '../../src/proof/samples.ts';
+import type { Part } from '../../src/sequence/rows.ts';
 import { sequenceParser } from '../../src/sequence/sequence.ts';
-import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
 import { numericSignature, openFixture } from '../support/models/models.ts';
 
 test('the numbers are those of mulberry32, the same for the same seed', () => {
@@ -75,4 +75,19 @@ test('values reach all of what a feature allows', () => {
     column(5).every(v => v <= -100),
     'a maximum below the usual range is kept to',
   );
+});
+
+test('half of the sequences have gaps, and only where a feature may be missing', () => {
+  const signature = numericSignature([{ name: 'u', missing: true }, { name: 'v' }]);
+  const random = randomNumbers(9);
+  const gapsOf = (whole?: boolean) => {
+    const { data } = randomSequence(signature, 40, random, { whole }).parts[0] as { data: Float32Array };
+    assert.ok(data.every((value, i) => i % 2 === 0 || Number.isFinite(value)));
+    return data.filter(Number.isNaN).length;
+  };
+  const counts = Array.from({ length: 200 }, () => gapsOf());
+  const gapped = counts.filter(count => count > 0);
+  assert.ok(Math.abs(gapped.length - 100) < 30, `${gapped.length}`);
+  assert.ok(Math.abs(gapped.reduce((sum, count) => sum + count, 0) / gapped.length - 10) < 1.5);
+  for (let i = 0; i < 50; i++) assert.equal(gapsOf(true), 0);
 });

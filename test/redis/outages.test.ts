@@ -1,7 +1,7 @@
 // A server whose Redis is slow, full, gone or back: streams say so and recover by themselves, everything else goes on.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
+import { randomNumbers, randomSequence } from '../../src/proof/samples.ts';
 import { clientOf } from '../support/client/client.ts';
 import { assertSame, Continuing, json, piece, v2Form } from '../support/client/continuing.ts';
 import { problemOf } from '../support/client/contract.ts';
@@ -28,7 +28,7 @@ describe('a server over Redis', { skip, timeout: 180_000 }, () => {
       POLYHEAD_REQUEST_TIMEOUT_MS: '2000',
       POLYHEAD_STREAM_STORE: redis.url,
     });
-  const wayOf = async (of: TestApp) => new Continuing(of.service.registry.get('weather'), await clientOf(of));
+  const wayOf = async (of: TestApp) => new Continuing(of.service.models.get('weather'), await clientOf(of));
   const sample = (length: number) => randomSequence(way.model.signature, length, random);
   const infer = (sequence: ReturnType<typeof sample>, parameters: object) =>
     inject(app.app, '/v2/models/weather/infer', {
@@ -118,6 +118,19 @@ describe('a server over Redis', { skip, timeout: 180_000 }, () => {
     const reply = await infer(sample(1), { sequence_id: 77 });
     assert.equal(reply.status, 400);
     assert.match(JSON.parse(reply.text).error, /must specify the START flag/);
+  });
+
+  it('does not believe a state of another size', async () => {
+    const stream = await way.openStream();
+    await json(way.step(stream, sample(2)));
+    const key = `{polyhead}:stream:${stream}`;
+    for (const size of [1, 4, 100, 512]) {
+      assert.equal(await redis.command(`HSET ${key} state ${'x'.repeat(size)}`), ':0');
+      problemOf(await way.step(stream, sample(1)), 409, 'STREAM_CONFLICT');
+    }
+    assert.equal(await redis.command(`HDEL ${key} state`), ':1');
+    problemOf(await way.step(stream, sample(1)), 409, 'STREAM_CONFLICT');
+    assert.equal((await inject(app.app, `/v1/models/weather/streams/${stream}`, { method: 'DELETE' })).status, 204);
   });
 
   it('leaves its streams to the next server, and counts them', async () => {

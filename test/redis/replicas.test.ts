@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { randomNumbers, randomSequence } from '../../src/proof/samples.ts';
 import type { Sequence } from '../../src/sequence/sequence.ts';
-import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
 import { assertSame, Continuing, json, piece, restForm, v2Form } from '../support/client/continuing.ts';
 import { type Reply, send } from '../support/client/exchange.ts';
 import { between, openFixture } from '../support/models/models.ts';
@@ -73,7 +73,8 @@ describe('two replicas', { skip, timeout: 240_000 }, () => {
 
   /** What became of the requests, all kinds of sequences together. */
   const outcomes = { answered: 0, lost: 0, appliedUnheard: 0, restarted: 0 };
-  const unsure = ({ status }: Reply) => status === 502 || status === 503;
+  /** Asked again: lost with its replica, or, on a machine with much else to do, not answered in time. */
+  const unsure = ({ status }: Reply) => status >= 502 && status <= 504;
 
   /** As a careful caller does it: `after` says what is known, and what was lost on the way is looked up. */
   async function byStream(pieces: readonly Sequence[]): Promise<unknown> {
@@ -119,7 +120,7 @@ describe('two replicas', { skip, timeout: 240_000 }, () => {
         way.tokenStep(next, state).then(
           taken => taken,
           error => {
-            if (!/502|503/.test(error.message)) throw error;
+            if (!/502|503|504/.test(error.message)) throw error;
             outcomes.lost++;
             return undefined;
           },

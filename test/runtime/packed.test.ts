@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ARRAYS, type DType, elementCount, type Tensors } from '../../src/core/tensor.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { pack, unpack } from '../../src/runtime/packed.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
 import { between, pick } from '../support/models/models.ts';
 
 const DTYPES = Object.keys(ARRAYS) as (keyof typeof ARRAYS)[];

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { messageOf } from '../../src/core/errors.ts';
 import { readGolden } from '../../src/proof/golden.ts';
+import { randomNumbers, randomSequence } from '../../src/proof/samples.ts';
 import { openSession, placement } from '../../src/runtime/session.ts';
 import { collate } from '../../src/sequence/collate.ts';
-import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
 import { openFixture } from '../support/models/models.ts';
 import { ROOT } from '../support/server/service.ts';
 
@@ -21,7 +21,7 @@ const hasCuda = existsSync(path.join(binding, 'libonnxruntime_providers_cuda.so'
 test('cpu is what cpu asks for, and says nothing of a fallback', async () => {
   const session = await openSession({ ...options, provider: 'cpu' });
   assert.deepEqual(session.facts, { provider: 'cpu' });
-  await session.release();
+  session.release();
 });
 
 test('cuda without CUDA is refused', async () => {
@@ -36,7 +36,7 @@ test('auto takes CUDA if it is there, or else the CPU with the reason', async ()
   const { provider, fallback } = session.facts;
   if (hasCuda) assert.ok((provider === 'cuda') === (fallback === undefined));
   else assert.deepEqual(session.facts, { provider: 'cpu', fallback: 'the CUDA provider library is not installed' });
-  await session.release();
+  session.release();
 });
 
 test('a run gives the outputs fetched, typed and shaped, and what PyTorch computed', async () => {
@@ -58,7 +58,7 @@ test('a run gives the outputs fetched, typed and shaped, and what PyTorch comput
       });
     }
   }
-  await session.release();
+  session.release();
 });
 
 test('feeds of the wrong shape fail the run and not the session', async () => {
@@ -67,7 +67,7 @@ test('feeds of the wrong shape fail the run and not the session', async () => {
   await assert.rejects(session.run({ ...feeds(), x }, signature.fetches));
   await assert.rejects(session.run({ x: feeds().x }, signature.fetches));
   assert.equal((await session.run(feeds(), ['level'])).level.dims[0], 1);
-  await session.release();
+  session.release();
 });
 
 test('a graph that cannot be opened rejects', async () => {

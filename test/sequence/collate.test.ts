@@ -5,9 +5,10 @@ import { ServiceError } from '../../src/core/errors.ts';
 import { type DType, elementCount, type TensorData, type Tensors } from '../../src/core/tensor.ts';
 import { bindSignature } from '../../src/model/bind.ts';
 import type { Signature } from '../../src/model/signature.ts';
+import { randomNumbers, randomSequence } from '../../src/proof/samples.ts';
 import { collate, type Row, split } from '../../src/sequence/collate.ts';
-import type { Part, Sequence } from '../../src/sequence/sequence.ts';
-import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
+import type { Part } from '../../src/sequence/rows.ts';
+import type { Sequence } from '../../src/sequence/sequence.ts';
 import { between, graphOf, HEAD_OUTPUTS, info, manifestOf, pick } from '../support/models/models.ts';
 
 const KINDS: readonly { kind: string; dtype: DType; extra: object }[] = [
@@ -50,7 +51,7 @@ function raggedSequence(signature: Signature, random: () => number): Sequence {
     parts[feed] = randomSequence(signature, between(random, 1, 40), random).parts[feed];
   }
   const longest = Math.max(...parts.map(part => part?.length ?? 0));
-  return { parts, length: partOf(parts, signature.inputs[0].feed).length, longest, company: '' };
+  return { parts, length: partOf(parts, signature.inputs[0].feed).length, longest, batchKey: '' };
 }
 
 function partOf(parts: Sequence['parts'], feed: number): Part {
@@ -131,7 +132,7 @@ test('an input whose graph is told nothing of padding gets its values alone', ()
   const inputs = [{ name: 'x', tensor: 'x', kind: 'numeric', features: [{ name: 'u' }] }];
   const signature = bindSignature(manifestOf({ inputs }), graphOf([info('x', 'float32', ['n', 't', 1])], HEAD_OUTPUTS));
   const part = { length: 2, dims: [2, 1], data: Float32Array.of(1, 2) };
-  const sequence = { parts: [part], length: 2, longest: 2, company: '' };
+  const sequence = { parts: [part], length: 2, longest: 2, batchKey: '' };
   assert.deepEqual(collate(signature, [sequence, sequence]), {
     x: { dtype: 'float32', dims: [2, 2, 1], data: Float32Array.of(1, 2, 1, 2) },
   });
@@ -183,7 +184,7 @@ test('outputs without one row for every sequence are refused, and only the log l
     ['good', 'bad'].map(name => info(name, 'float32', [])),
   );
   const signature = bindSignature(manifestOf({ inputs, heads }), graph);
-  const sequences = [1, 2, 3].map(length => ({ parts: [], length, longest: length, company: '' }));
+  const sequences = [1, 2, 3].map(length => ({ parts: [], length, longest: length, batchKey: '' }));
   const good = { dtype: 'float32', dims: [3, 2], data: new Float32Array(6) } as const;
   const wrong: Tensors[] = [
     { good, bad: { dtype: 'float32', dims: [2, 2], data: new Float32Array(4) } },

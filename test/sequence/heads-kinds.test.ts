@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toFloat16 } from '../../src/core/float16.ts';
 import type { DType, Tensor } from '../../src/core/tensor.ts';
-import { type Answer, type ClassAnswer, headDecoder, type TensorAnswer } from '../../src/model/heads.ts';
 import { headAxes, headWidth, type SignatureHead } from '../../src/model/signature.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import type { Row } from '../../src/sequence/collate.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import { type Answer, type ClassAnswer, headDecoder, type TensorAnswer } from '../../src/sequence/heads.ts';
 import { manifestOf } from '../support/models/models.ts';
 import { sequenceOf } from '../support/models/numbered.ts';
 
@@ -70,15 +70,18 @@ test('regression: scale and offset, in float64; a negative scale swaps the bound
     return rowsOf(outputs, [1, 1]).map(row => decode(row));
   };
   const interval = { lower: 'low', upper: 'high' };
-  assert.deepEqual(answersOf({ scale: 10, offset: 5 }), [{ value: 15 }, { value: -15 }]);
+  assert.deepEqual(answersOf({ scale: 10, offset: 5 }), [
+    { value: 15, double: true },
+    { value: -15, double: true },
+  ]);
   assert.deepEqual(answersOf({ scale: 10, offset: 5, interval }), [
-    { value: 15, lower: 10, upper: 25 },
-    { value: -15, lower: -25, upper: -5 },
+    { value: 15, lower: 10, upper: 25, double: true },
+    { value: -15, lower: -25, upper: -5, double: true },
   ]);
   const turned = answersOf({ scale: -10, offset: 5, interval }) as { value: number; lower: number; upper: number }[];
   assert.deepEqual(turned, [
-    { value: -5, lower: -15, upper: 0 },
-    { value: 25, lower: 15, upper: 35 },
+    { value: -5, lower: -15, upper: 0, double: true },
+    { value: 25, lower: 15, upper: 35, double: true },
   ]);
   for (const { value, lower, upper } of turned) assert.ok(lower <= value && value <= upper);
   const [{ value }] = answersOf({ scale: 0.1 }) as { value: number }[];
@@ -86,8 +89,8 @@ test('regression: scale and offset, in float64; a negative scale swaps the bound
 });
 
 test('time-major heads and heads whose batch is not first are read along their own axes', () => {
-  // Each value says where it stands: 100 x row + 10 x step + class.
-  const at = (row: number, step: number, label: number) => 100 * row + 10 * step + label;
+  // Each value says where it stands: 100 x row + 10 x step + class, as a part of 1024, which float32 holds exactly.
+  const at = (row: number, step: number, label: number) => (100 * row + 10 * step + label) / 1024;
   const lengths = [3, 1];
   const labels = ['a', 'b'];
   const orders: [object, number[], (i: number, j: number, k: number) => number][] = [
@@ -132,11 +135,15 @@ test('float16 and float64 outputs are decoded like float32, without a loss', () 
     assert.deepEqual([label, ...Array.from(probabilities)], [1, ...values], y.dtype);
   }
   const double: Tensor = { dtype: 'float64', dims: [1], data: Float64Array.of(0.1) };
-  assert.deepEqual(headDecoder(headOf({ kind: 'regression' }))(rowsOf({ y: double }, [1])[0]), { value: 0.1 });
+  assert.deepEqual(headDecoder(headOf({ kind: 'regression' }))(rowsOf({ y: double }, [1])[0]), {
+    value: 0.1,
+    double: true,
+  });
   for (const bits of [0x7c00, 0xfc00, 0x7e00]) {
     const y: Tensor = { dtype: 'float16', dims: [1], data: Uint16Array.of(bits) };
     for (const kind of ['regression', 'tensor']) {
-      assert.throws(() => headDecoder(headOf({ kind }))(rowsOf({ y }, [1])[0]), { code: 'INFERENCE_FAILED' });
+      const decode = headDecoder(headOf({ kind, nonFinite: 'error' }));
+      assert.throws(() => decode(rowsOf({ y }, [1])[0]), { code: 'INFERENCE_FAILED' });
     }
   }
 });
@@ -175,4 +182,42 @@ test('a head per step follows the input it names, not the first one', () => {
     sequence: { ...sequence, parts },
   };
   assert.deepEqual(headDecoder(head)(row) as Answer[], [{ value: 1 }, { value: 2 }]);
+});
+
+test('regression: what a float64 graph or the scale gives keeps its digits, and beyond the largest double there is no answer', () => {
+  const float64 = (value: number): Tensor => ({ dtype: 'float64', dims: [1], data: Float64Array.of(value) });
+  const answer = (y: Tensor, spec: object = {}) =>
+    headDecoder(headOf({ kind: 'regression', nonFinite: 'error', ...spec }))(rowsOf({ y }, [1])[0]);
+  assert.deepEqual(answer(float64(123456789.123)), { value: 123456789.123, double: true });
+  assert.deepEqual(answer(floats([1], 1.5), { offset: 1.7e9 }), { value: 1700000001.5, double: true });
+  const interval = { lower: 'y', upper: 'y' };
+  for (const [y, spec] of [
+    [float64(1e308), { scale: 10 }],
+    [float64(-1e308), { scale: 1e10, offset: -1 }],
+    [floats([1], 3e38), { scale: 1e300, interval }],
+  ] as const) {
+    assert.throws(() => answer(y, spec), { code: 'INFERENCE_FAILED' });
+  }
+});
+
+test('what lies outside 0 to 1 is no probability; what rounding put there is 0 or 1 again', () => {
+  const kinds = [
+    { kind: 'binary', labels: ['no', 'yes'] },
+    { kind: 'multiclass', labels: ['a', 'b'] },
+    { kind: 'multilabel', labels: ['a', 'b'] },
+    { kind: 'ordinal', labels: ['a', 'b', 'c'] },
+  ];
+  for (const spec of kinds) {
+    const decode = headDecoder(headOf(spec));
+    const width = spec.kind === 'binary' ? 1 : 2;
+    for (const bad of [7.25, -6.25, 1.01, -0.01]) {
+      const [row] = rowsOf({ y: floats([1, width], ...[bad, 0.5].slice(0, width)) }, [1]);
+      assert.throws(() => decode(row), { code: 'INFERENCE_FAILED' }, `${spec.kind} ${bad}`);
+    }
+    for (const near of [1 + 2 ** -20, -(2 ** -20)]) {
+      const [row] = rowsOf({ y: floats([1, width], ...[near, 0.5].slice(0, width)) }, [1]);
+      const { probabilities } = decode(row) as ClassAnswer;
+      for (const p of Array.from(probabilities)) assert.ok(p >= 0 && p <= 1, `${spec.kind} ${near}: ${p}`);
+    }
+  }
 });

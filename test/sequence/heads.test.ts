@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Tensors } from '../../src/core/tensor.ts';
-import { type Answer, type ClassAnswer, headDecoder, type MultilabelAnswer } from '../../src/model/heads.ts';
 import { manifestSchema } from '../../src/model/manifest.ts';
 import { headAxes, headWidth, type SignatureHead } from '../../src/model/signature.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import type { Row } from '../../src/sequence/collate.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import { type Answer, type ClassAnswer, headDecoder, type MultilabelAnswer } from '../../src/sequence/heads.ts';
 import { sequenceOf } from '../support/models/numbered.ts';
 
 function headOf(spec: Record<string, unknown>): SignatureHead {
@@ -153,7 +153,7 @@ test('a head per step answers exactly as many steps as the sequence has, of ever
 });
 
 test('a row of a large batch is read at its own place', () => {
-  const data = noise(64 * 4, 1);
+  const data = noise(64 * 4, 1).map(Math.abs);
   const decode = headDecoder(headOf({ kind: 'multiclass', labels: LABELS }));
   rowsOf({ y: data }, Array(64).fill(1)).forEach((row, b) => {
     near((decode(row) as ClassAnswer).probabilities, data.subarray(b * 4, b * 4 + 4));
@@ -168,24 +168,82 @@ test('what is not a finite number, or is missing, is no answer; the padding does
       (error: unknown) => {
         assert.ok(error instanceof ServiceError && error.code === 'INFERENCE_FAILED');
         assert.equal(error.message, 'the model gave an answer that is not a finite number');
-        assert.match((error.cause as Error).message, /^output "(y|low)" row \d value \d is (NaN|-?Infinity|missing)$/);
+        assert.match(
+          (error.cause as Error).message,
+          /^output "(y|low)" row \d value \d is ((NaN|-?Infinity); the manifest may say "nonFinite": "null" of the head|missing)$/,
+        );
         return true;
       },
     );
   };
+  const error = { nonFinite: 'error' };
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-    for (const activation of ['none', 'logits']) {
-      failed({ kind: 'binary', labels: ['no', 'yes'], activation }, { y: [0, bad] }, [1, 1], 1);
-      failed({ kind: 'multiclass', labels: LABELS, activation }, { y: [1, 2, bad, 4] }, [1], 0);
-      failed({ kind: 'multilabel', labels: LABELS, activation }, { y: [1, 2, 3, bad] }, [1], 0);
-    }
-    failed({ kind: 'regression' }, { y: [bad] }, [1], 0);
+    failed({ kind: 'binary', labels: ['no', 'yes'] }, { y: [0, bad] }, [1, 1], 1);
+    failed({ kind: 'multiclass', labels: LABELS }, { y: [1, 2, bad, 4] }, [1], 0);
+    failed({ kind: 'multilabel', labels: LABELS }, { y: [1, 2, 3, bad] }, [1], 0);
+    failed({ kind: 'regression', ...error }, { y: [bad] }, [1], 0);
     const interval = { lower: 'low', upper: 'y' };
-    failed({ kind: 'regression', interval }, { y: [1], low: [bad] }, [1], 0);
-    failed({ kind: 'regression', per: 'step' }, { y: [1, 2, bad, 4] }, [1, 1, 1, 1], 2);
-    const padded = headDecoder(headOf({ kind: 'regression', per: 'step' }))(rowsOf({ y: [1, 2, bad] }, [2])[0]);
+    failed({ kind: 'regression', interval, ...error }, { y: [1], low: [bad] }, [1], 0);
+    failed({ kind: 'regression', per: 'step', ...error }, { y: [1, 2, bad, 4] }, [1, 1, 1, 1], 2);
+    failed({ kind: 'tensor', ...error }, { y: [1, bad] }, [1, 1], 1);
+    const padded = headDecoder(headOf({ kind: 'regression', per: 'step', ...error }))(
+      rowsOf({ y: [1, 2, bad] }, [2])[0],
+    );
     assert.deepEqual(padded, [{ value: 1 }, { value: 2 }]);
+  }
+  for (const kind of ['binary', 'multiclass', 'multilabel']) {
+    const labels = kind === 'binary' ? ['no', 'yes'] : LABELS;
+    failed({ kind, labels, activation: 'logits' }, { y: [Number.NaN, 1, 2, 3].slice(0, labels.length) }, [1], 0);
   }
   failed({ kind: 'multiclass', labels: LABELS }, { y: [1, 2] }, [1], 0);
   failed({ kind: 'regression', per: 'step' }, { y: [1, 2, 3, 4] }, [2, 3], 1);
+});
+
+test('an infinite logit is a probability of 0 or 1; no softmax goes over only such ones, or over one without bound', () => {
+  const [no, yes] = [-Infinity, Infinity];
+  const decode = (spec: Record<string, unknown>, y: number[]) =>
+    headDecoder(headOf({ activation: 'logits', nonFinite: 'null', ...spec }))(rowsOf({ y }, [1])[0]);
+  const binary = { kind: 'binary', labels: ['no', 'yes'] };
+  assert.deepEqual(decode(binary, [yes]), { label: 1, probabilities: [0, 1] });
+  assert.deepEqual(decode(binary, [no]), { label: 0, probabilities: [1, 0] });
+  const masked = decode({ kind: 'multiclass', labels: LABELS }, [0, no, Math.log(3), no]) as ClassAnswer;
+  const ratio = Math.exp(Math.fround(Math.log(3)));
+  near(masked.probabilities, [1 / (1 + ratio), 0, ratio / (1 + ratio), 0]);
+  assert.equal(masked.label, 2);
+  const many = decode({ kind: 'multilabel', labels: LABELS }, [yes, no, 0, no]) as MultilabelAnswer;
+  assert.deepEqual(
+    [many.labels, [...(many.probabilities as Float64Array)]],
+    [
+      [0, 2],
+      [1, 0, 0.5, 0],
+    ],
+  );
+  assert.equal(decode({ kind: 'multiclass', labels: LABELS }, [no, no, no, no]), null);
+  assert.equal(decode({ kind: 'multiclass', labels: LABELS }, [0, yes, 0, 0]), null);
+});
+
+test('where the manifest lets it, what is no number is nothing, by itself, and is told', () => {
+  const told: string[] = [];
+  const decode = (spec: Record<string, unknown>, outputs: Record<string, number[]>, length = 1) =>
+    headDecoder(headOf(spec), output => told.push(output))(rowsOf(outputs, [length])[0]);
+  const probabilities = { kind: 'multiclass', labels: LABELS, per: 'step', nonFinite: 'null' };
+  const steps = decode(
+    probabilities,
+    { y: [1, 0, 0, 0, 0, Number.NaN, 0, 0, 0, 0, 0, 1] },
+    3,
+  ) as (ClassAnswer | null)[];
+  assert.deepEqual(
+    steps.map(step => step?.label),
+    [0, undefined, 3],
+  );
+  assert.deepEqual(told, ['y']);
+  const interval = { lower: 'low', upper: 'high' };
+  const open = decode({ kind: 'regression', interval }, { y: [2], low: [1], high: [Infinity] });
+  assert.deepEqual(open, { value: 2, lower: 1, upper: Infinity });
+  decode({ kind: 'tensor' }, { y: [-Infinity] });
+  assert.deepEqual(told, ['y', 'y', 'y']);
+  const spans = { kind: 'sequence-labels', labels: ['O', 'B-x', 'I-x'], nonFinite: 'null' };
+  assert.equal(decode(spans, { y: [0, Number.NaN, 0] }), null);
+  assert.equal(decode(spans, { y: [-Infinity, -Infinity, 9] }), null, 'no path is left');
+  assert.ok(decode(spans, { y: [-Infinity, 1, 9] }), 'a label that cannot be leaves the others');
 });

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FLOAT16_MAX } from '../../src/core/float16.ts';
 import type { DType } from '../../src/core/tensor.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { FLOAT32_MAX } from '../../src/sequence/faults.ts';
 import { nest, parseNested, plainValues } from '../../src/sequence/nested.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
 import { between } from '../support/models/models.ts';
 import { faultOf } from '../support/models/refusal.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bindSignature } from '../../src/model/bind.ts';
-import type { TensorInfo } from '../../src/model/graph.ts';
+import type { TensorInfo } from '../../src/model/onnx/graph.ts';
 import { type Sequence, sequenceParser } from '../../src/sequence/sequence.ts';
 import { graphOf, HEAD_OUTPUTS, info, manifestOf } from '../support/models/models.ts';
 import { faultOf } from '../support/models/refusal.ts';
@@ -101,19 +101,19 @@ test('faults of a raw tensor are told by their place', () => {
 
 test('sizes that a caller chooses, besides time, keep sequences out of each other’s runs', () => {
   const parse = parserOf([{ ...TENSOR, timeAxis: null }], [info('x', 'float32', ['n', 's'])]);
-  assert.equal(parse([1, 2]).company, parse([3, 4]).company);
-  assert.notEqual(parse([1, 2]).company, parse([1, 2, 3]).company);
+  assert.equal(parse([1, 2]).batchKey, parse([3, 4]).batchKey);
+  assert.notEqual(parse([1, 2]).batchKey, parse([1, 2, 3]).batchKey);
   const timed = parserOf([TENSOR], [info('x', 'float32', ['n', 't', 2])]);
   assert.equal(
     timed([
       [1, 2],
       [3, 4],
-    ]).company,
+    ]).batchKey,
     timed([
       [1, 2],
       [3, 4],
       [5, 6],
-    ]).company,
+    ]).batchKey,
   );
 });
 
@@ -126,7 +126,7 @@ test('a side input is one value: as sent, or its default', () => {
   assert.deepEqual(parse({ x: [[1], [2]], rate: 16000 }), bare);
   const other = parse({ x: [[1], [2]], rate: 8000 });
   assert.deepEqual(other.parts[1]?.data, BigInt64Array.of(8000n));
-  assert.notEqual(other.company, bare.company);
+  assert.notEqual(other.batchKey, bare.batchKey);
   const single = parserOf([TENSOR, RATE], [tensors[0], info('sr', 'float32', [1])]);
   assert.deepEqual(single({ x: [[1], [2]], rate: 0.5 }).parts[1], { dims: [1], length: 1, data: Float32Array.of(0.5) });
 });

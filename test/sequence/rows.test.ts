@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { elementCount, type Tensor, type TensorData, zeros } from '../../src/core/tensor.ts';
 import { type Axes, rowTimeAxis } from '../../src/model/signature.ts';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { putRow, rowsAreRuns, type TensorRow, takeRow } from '../../src/sequence/rows.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
 import { between, pick } from '../support/models/models.ts';
 
 const DTYPES = ['float32', 'float64', 'float16', 'int64', 'int32', 'bool', 'string'] as const;
@@ -79,6 +79,15 @@ test('a row is a view where the layout allows it, and a length beyond the axis i
   assert.deepEqual(row, { dims: [2, 1], data: Float32Array.of(3, 4) });
   assert.equal((row.data as Float32Array).buffer, (source.data as Float32Array).buffer);
   assert.deepEqual(takeRow(source, { batch: 1, time: 0 }, 1, 2), { dims: [2, 1], data: Float32Array.of(2, 4) });
+  for (const [axes, view] of [
+    [{ batch: 1, time: null }, true], // all before it is 1: state of one layer
+    [{ batch: 1, time: 2 }, false],
+    [{ batch: 2, time: null }, false],
+  ] as const) {
+    const state: Tensor = { dtype: 'float32', dims: [1, 2, 2], data: Float32Array.of(1, 2, 3, 4) };
+    const { data } = takeRow(state, axes, 1, Infinity);
+    assert.equal((data as Float32Array).buffer === (state.data as Float32Array).buffer, view, JSON.stringify(axes));
+  }
 });
 
 test('rows are runs only if the batch comes first and the time right after it', () => {

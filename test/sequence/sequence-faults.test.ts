@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { ServiceError } from '../../src/core/errors.ts';
 import type { Signature } from '../../src/model/signature.ts';
 import { FLOAT32_MAX } from '../../src/sequence/faults.ts';
-import { type Part, type SequenceParser, sequenceParser } from '../../src/sequence/sequence.ts';
+import type { Part } from '../../src/sequence/rows.ts';
+import { type SequenceParser, sequenceParser } from '../../src/sequence/sequence.ts';
 import { EIGHT, FIXED, IDS, NAMED, RULED, SEVERAL, THREE, WORDS } from '../support/models/signatures.ts';
 
 /** Signature, a sequence as JSON text, what follows `sequences[3]` in the message, and the rest of the pointer. */

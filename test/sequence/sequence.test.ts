@@ -1,9 +1,10 @@
 // From a caller's JSON to numbers: what is accepted, and the numbers that it becomes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomNumbers } from '../../src/proof/samples.ts';
 import { FLOAT32_MAX } from '../../src/sequence/faults.ts';
-import { type Part, sequenceParser } from '../../src/sequence/sequence.ts';
-import { randomNumbers } from '../../src/service/samples.ts';
+import type { Part } from '../../src/sequence/rows.ts';
+import { sequenceParser } from '../../src/sequence/sequence.ts';
 import { between, numericSignature } from '../support/models/models.ts';
 import { idSignature, NAMED, RULED, SEVERAL, WORDS } from '../support/models/signatures.ts';
 
@@ -74,6 +75,6 @@ test('several inputs keep their own lengths, in the order of the signature', () 
     ],
     length: 2,
     longest: 3,
-    company: '',
+    batchKey: '',
   });
 });

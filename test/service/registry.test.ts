@@ -17,7 +17,8 @@ const REFUSED: Record<string, RegExp | string> = {
     'external-escape/1: model.onnx: external data "../../secret.bin" of weight "color.weight" must be a file beside the graph',
   'lfs-pointer/1':
     /^lfs-pointer\/1: model\.onnx is a git-lfs pointer, not a graph: fetch the file with "git lfs pull"$/,
-  'nan-weight/1': 'nan-weight/1: model.onnx: weight "onnx::LSTM_114" holds NaN; weights must be finite',
+  'nan-weight/1':
+    'nan-weight/1: model.onnx: weight "onnx::LSTM_114" holds NaN, as W of LSTM "/trunk/lstm/LSTM"; weights must be finite',
   'not-onnx/1': 'not-onnx/1: model.onnx is not an ONNX graph, or it is truncated (43 bytes)',
   'truncated/1': 'truncated/1: model.onnx is not an ONNX graph, or it is truncated (1867 bytes)',
   'unknown-op/1':
@@ -33,7 +34,7 @@ const DAMAGED: Record<string, string> = {
   'lstm/3': `lstm/3: ${LINK}`,
   'linked-graph/1': 'linked-graph/1: model.onnx is a link; a version folder holds plain files only',
   'no-version/': 'no-version: has no version folder (expected for example 1/)',
-  'bad name/': 'bad name: is no model name (expected ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$)',
+  'bad name/': 'bad name: is no model name (expected ^(?!stats$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$)',
   'broken-lines/1': 'broken-lines/1: manifest.json: manifest: Unrecognized key: "a b"',
   'bad-example/1': 'bad-example/1: example.json: sequences[0][0] has 1 features, expected 3',
 };

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ARRAYS, type DType, elementCount, type Tensors } from '../../src/core/tensor.ts';
 import { bindSignature } from '../../src/model/bind.ts';
+import { randomNumbers, randomSequence } from '../../src/proof/samples.ts';
 import { collate, split } from '../../src/sequence/collate.ts';
-import { randomNumbers, randomSequence } from '../../src/service/samples.ts';
-import { continueFrom, stateBytes, stateOf } from '../../src/service/state/state.ts';
+import { continueFrom, stateBytes, stateOf } from '../../src/state/bytes.ts';
 import { graphOf, HEAD_OUTPUTS, info, manifestOf } from '../support/models/models.ts';
 
 const DTYPES = ['float16', 'float32', 'float64'] as const;

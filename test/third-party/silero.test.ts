@@ -1,17 +1,15 @@
 // Two recurrent graphs that are not ours, from the silero-vad package: served through a manifest, their probabilities by
 // stream, token and protocol sequence are the package's own, chunk by chunk; and without one the server says what it lacks.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { json } from '../support/client/continuing.ts';
 import { inject } from '../support/client/exchange.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
 import { ROOT, startApp, type TestApp } from '../support/server/service.ts';
+import { orReason, packageFolder, printed, pythonWith } from './packages.ts';
 
-const run = promisify(execFile);
 const GRAPHS = ['silero_vad', 'silero_vad_16k_op15'];
 /** Samples of a chunk, and of the one before that stand in front of it. */
 const [CHUNK, CONTEXT] = [512, 64];
@@ -48,31 +46,21 @@ function syntheticSignal(): Float32Array {
 
 const folder = temporaryFolder();
 const signal = syntheticSignal();
-const obtained = await obtain().catch(error => ({
-  reason: `silero-vad cannot be had: ${String(error.stderr || error.message)
-    .trim()
-    .split('\n')
-    .at(-1)}`,
-}));
+const obtained = await orReason('silero-vad', obtain);
 const skip = 'reason' in obtained ? obtained.reason : false;
 if (skip) console.log(`third-party graphs are not tested: ${skip}`);
 
 /** The package in a Python environment of its own, and what it says. */
 async function obtain(): Promise<{ data: string; said: Record<string, number[]> }> {
-  const python = path.join(folder, 'venv/bin/python');
-  await run('python3', ['-m', 'venv', path.join(folder, 'venv')], { timeout: 60_000 });
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
-  await run(python, [...pip, 'numpy', 'onnxruntime'], { timeout: 200_000 });
-  await run(python, [...pip, '--no-deps', 'silero-vad'], { timeout: 100_000 });
-  const code = 'import importlib.util as u; print(u.find_spec("silero_vad").submodule_search_locations[0])';
-  const home = (await run(python, ['-c', code])).stdout.trim();
+  const python = await pythonWith(folder, ['numpy', 'onnxruntime'], ['silero-vad']);
+  const home = await packageFolder(python, 'silero_vad');
   const samples = path.join(folder, 'samples.f32');
   writeFileSync(samples, signal);
-  const { stdout } = await run(python, [`${ROOT}test/third-party/silero.py`, home, samples, ...GRAPHS]);
-  return { data: path.join(home, 'data'), said: JSON.parse(stdout) };
+  const said = JSON.parse(await printed(python, `${ROOT}test/third-party/silero.py`, home, samples, ...GRAPHS));
+  return { data: path.join(home, 'data'), said };
 }
 
-describe('the graphs of silero-vad', { skip, timeout: 250_000 }, () => {
+describe('the graphs of silero-vad', { skip }, () => {
   const { data, said } = obtained as Exclude<typeof obtained, { reason: string }>;
   let app: TestApp;
   const repository = path.join(folder, 'models');
@@ -151,8 +139,8 @@ describe('the graphs of silero-vad', { skip, timeout: 250_000 }, () => {
     }
 
     it(`${graph} without a manifest is served by what was found out, or refused with the reason`, () => {
-      const bare = app.service.registry.find(`${graph}_bare`, '1');
-      const refusal = app.service.registry.refused.find(({ model }) => model === `${graph}_bare`);
+      const bare = app.service.models.find(`${graph}_bare`, '1');
+      const refusal = app.service.models.refused.find(({ model }) => model === `${graph}_bare`);
       console.log(`${graph} without a manifest: ${refusal?.reason ?? JSON.stringify(bare?.manifest.state)}`);
       assert.ok(bare ? bare.manifest.state.length === 1 : refusal && refusal.reason.length > 20);
     });

@@ -12,7 +12,7 @@ function withoutLastBits(document: string): string {
     .replaceAll('exactInPairs', 'exact');
 }
 
-it('docs/exporters.md is up to date', { timeout: 240_000 }, async () => {
+it('docs/exporters.md is up to date', async () => {
   const document = readFileSync(MATRIX_FILE, 'utf8');
   const expected = await documentWithMatrix(document);
   assert.equal(
@@ -23,9 +23,8 @@ it('docs/exporters.md is up to date', { timeout: 240_000 }, async () => {
 });
 
 it('has a row for every graph of the catalogue, and leaves the measured numbers in', () => {
-  const rows = readFileSync(MATRIX_FILE, 'utf8')
-    .split('\n')
-    .filter(line => /^\| (?!exporter|---)/.test(line));
+  const [, matrix] = readFileSync(MATRIX_FILE, 'utf8').split('<!-- matrix: ');
+  const rows = matrix.split('\n').filter(line => /^\| (?!exporter|---)/.test(line));
   const catalogue = readCatalogue();
   assert.ok(catalogue.length >= 40);
   assert.deepEqual(

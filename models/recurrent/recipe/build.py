@@ -1,13 +1,15 @@
 """Trains, chooses, calibrates, exports and checks the model, and writes its whole version directory.
 Usage: python build.py [--data DIR] [--out DIR] [--metrics FILE] [--formulas FILE]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch: sums then have one order
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch

@@ -7,6 +7,7 @@ from data import CLASS_OF, CLASSES, NUMBERS, STATUSES, flat
 from scores import distance
 
 N = len(NUMBERS)
+KM = 111.2  # of one degree of latitude
 
 
 def last_fixes(storms, count=3):
@@ -72,8 +73,24 @@ def fit_ridge(x, y, penalty):
     return lambda q: q @ w + mean
 
 
-def linear(splits, penalties=(1, 10, 100, 1000)):
-    """Returns answer(split) of linear models on the last three fixes."""
+def fit_absolute(x, y, penalty, scale=None):
+    """Linear regression for the least mean distance |y - a|, over all columns of y together, each in units of its `scale` (one value for
+    each row and column; ones): reweighted least squares. With one column that is the least absolute error."""
+    scale = np.ones_like(y) if scale is None else scale
+    x1 = np.concatenate([x, np.ones((len(x), 1))], 1)
+    ridge = penalty * np.eye(x1.shape[1])
+    ridge[-1, -1] = 0
+    weights = np.ones(len(x))
+    for _ in range(50):
+        each = [weights * s ** 2 for s in scale.T]
+        w = np.stack([np.linalg.solve((x1 * e[:, None]).T @ x1 + ridge, (x1 * e[:, None]).T @ c) for e, c in zip(each, y.T)], 1)
+        weights = 1 / np.maximum(np.linalg.norm((y - x1 @ w) * scale, axis=1), 1e-2)
+    return lambda q: q @ w[:-1] + w[-1]
+
+
+def linear(splits, absolute=False, penalties=(1, 10, 100, 1000)):
+    """Returns answer(split) of linear models on the last three fixes; the numbers by least squares, or by what they are judged by: the
+    least absolute error, and for the track the least distance."""
     x = design(splits["train"])
     mean, sd = x.mean(0), x.std(0) + 1e-9
     asked = {s: (design(splits[s]) - mean) / sd for s in splits}
@@ -81,8 +98,8 @@ def linear(splits, penalties=(1, 10, 100, 1000)):
     y = {s: flat(splits[s]) for s in splits}
     x, check, wanted = asked["train"], asked["validation"], y["validation"]
 
-    def best(fit, error):
-        return min((fit(p) for p in penalties), key=lambda model: error(model(check)))
+    def best(fitted, error):
+        return min((fitted(p) for p in penalties), key=lambda model: error(model(check)))
 
     def log_loss(head):
         return lambda p: -np.log(p[np.arange(len(p)), wanted[head].astype(int)]).mean()
@@ -98,12 +115,14 @@ def linear(splits, penalties=(1, 10, 100, 1000)):
         return distance(*place.T, *wanted["numbers"][:, :2].T).mean()
 
     change = y["train"]["numbers"] - now["train"]
+    ways = np.stack([np.ones(len(x)), np.cos(np.radians(y["train"]["numbers"][:, 0]))], 1) * KM  # km of a degree north and east
+    fit, fit_track = (fit_absolute, lambda x, y, p: fit_absolute(x, y, p * KM, ways)) if absolute else (fit_ridge, fit_ridge)
     models = {
         "status": best(lambda p: fit_softmax(x, y["train"]["status"], len(CLASSES), p), log_loss("status")),
         "rapid": best(lambda p: fit_softmax(x, y["train"]["rapid"], 2, p), log_loss("rapid")),
-        "track": best(lambda p: fit_ridge(x, change[:, :2], p), track_error),
-        "wind": best(lambda p: fit_ridge(x, change[:, 2:3], p), number_error([2])),
-        "pressure": best(lambda p: fit_ridge(x, change[:, 3:4], p), number_error([3])),
+        "track": best(lambda p: fit_track(x, change[:, :2], p), track_error),
+        "wind": best(lambda p: fit(x, change[:, 2:3], p), number_error([2])),
+        "pressure": best(lambda p: fit(x, change[:, 3:4], p), number_error([3])),
     }
 
     def answer(split):
@@ -116,4 +135,18 @@ def linear(splits, penalties=(1, 10, 100, 1000)):
 
 def all_baselines(splits):
     """Name -> answer(split)."""
-    return {"persistence": lambda split: persistence(splits, split), "linear, last three fixes": linear(splits)}
+    return {"persistence": lambda split: persistence(splits, split), "linear, last three fixes": linear(splits),
+            "linear, for the least absolute error": linear(splits, absolute=True)}
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    from data import load
+    from scores import scores
+
+    torch.set_num_threads(1)
+    splits = load(Path(__file__).parent)
+    for name, answer in all_baselines(splits).items():
+        for split in ("validation", "test"):
+            print(name, split, {k: round(v, 4) for k, v in scores(answer(split), flat(splits[split])).items()}, flush=True)

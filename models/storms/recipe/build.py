@@ -1,13 +1,15 @@
 """Trains, chooses, calibrates, exports and checks the storm model, and writes its whole version directory.
 Usage: python build.py [--data DIR] [--out DIR] [--metrics FILE]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch: sums then have one order
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,16 +27,40 @@ HERE = Path(__file__).parent
 SEEDS = range(5)
 
 
-def by_history(model, storms):
-    """The scores by how many fixes came before the one asked at (itself included)."""
-    answers, targets = model.predict(storms), flat(storms)
+def by_group(answers, targets, groups):
+    """The scores of each group of fixes; `groups`: {name: which fixes}."""
+    return {name: {"fixes": int(pick.sum()), **scores({k: v[pick] for k, v in answers.items()}, {k: v[pick] for k, v in targets.items()})}
+            for name, pick in groups.items()}
+
+
+def histories(storms):
+    """By how many fixes came before the one asked at (itself included)."""
     place = np.concatenate([np.flatnonzero(s.known) + 1 for s in storms])
-    out = {}
-    for name, first, last in (("1", 1, 1), ("2", 2, 2), ("3-4", 3, 4), ("5-12", 5, 12), ("13 and more", 13, 999)):
-        pick = (place >= first) & (place <= last)
-        chosen = scores({k: v[pick] for k, v in answers.items()}, {k: v[pick] for k, v in targets.items()})
-        out[name] = {"fixes": int(pick.sum()), **chosen}
-    return out
+    return {name: (place >= first) & (place <= last)
+            for name, first, last in (("1", 1, 1), ("2", 2, 2), ("3-4", 3, 4), ("5-12", 5, 12), ("13 and more", 13, 999))}
+
+
+def strengths(storms):
+    """By the wind at the fix, in the steps of the Saffir-Simpson scale."""
+    wind = np.concatenate([s.steps[s.known, 2] for s in storms])
+    return {name: (wind >= first) & (wind < below) for name, first, below in (
+        ("below 34 kt", 0, 34), ("34 to 63 kt", 34, 64), ("category 1 and 2", 64, 96), ("category 3 to 5", 96, 999))}
+
+
+def against(splits, answers, say=print):
+    """The figures of every baseline, and how the answers differ from them."""
+    found, targets = {}, flat(splits["test"])
+    for name, baseline in all_baselines(splits).items():
+        say(f"  baseline: {name}")
+        theirs = baseline("test")
+        ours, same = scores(answers, targets), scores(theirs, targets)
+        found[name] = {
+            "validation": scores(baseline("validation"), flat(splits["validation"])),
+            "test": same,
+            "model_minus_baseline": {k: ours[k] - same[k] for k in same},
+            "standard_error_of_difference": standard_errors(answers, targets, theirs),
+        }
+    return found
 
 
 def measure(splits, models, chosen, say):
@@ -46,18 +72,8 @@ def measure(splits, models, chosen, say):
         "storms": {s: len({x.number for x in v}) for s, v in splits.items()},
         "fixes": {s: int(sum(x.known.sum() for x in v)) for s, v in splits.items()},
         "rapid_share": float(100 * targets["rapid"].mean()),
-        "baselines": {},
+        "baselines": against(splits, answers, say),
     }
-    for name, baseline in all_baselines(splits).items():
-        say(f"  baseline: {name}")
-        theirs = baseline("test")
-        ours, same = scores(answers, targets), scores(theirs, targets)
-        metrics["baselines"][name] = {
-            "validation": scores(baseline("validation"), flat(splits["validation"])),
-            "test": same,
-            "model_minus_baseline": {k: ours[k] - same[k] for k in same},
-            "standard_error_of_difference": standard_errors(answers, targets, theirs),
-        }
     off = distance(answers["lat"], answers["long"], y[:, 0], y[:, 1])
     metrics["model"] = {
         "validation": scores(model.predict(splits["validation"]), flat(splits["validation"])),
@@ -69,7 +85,8 @@ def measure(splits, models, chosen, say):
         "track_km_median": float(np.median(off)),
         "track_km_90": float(np.quantile(off, 0.9)),
         "widening": model.widen.tolist(),
-        "test_by_history": by_history(model, test),
+        "test_by_history": by_group(answers, targets, histories(test)),
+        "test_by_wind": by_group(answers, targets, strengths(test)),
         "rapid_called": int(np.sum(answers["intensification"] >= 0.5)),
         "rapid_called_rightly": int(np.sum((answers["intensification"] >= 0.5) & (targets["rapid"] > 0))),
         "rapid_cases": int(targets["rapid"].sum()),

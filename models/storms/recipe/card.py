@@ -20,7 +20,7 @@ def results(m):
 
 def against_linear(m):
     rows = []
-    linear = m["baselines"]["linear, last three fixes"]
+    linear = m["baselines"]["linear, for the least absolute error"]
     for key, (name, digits, larger) in MEASURES.items():
         gap, error = linear["model_minus_baseline"][key], linear["standard_error_of_difference"][key]
         word = "within noise" if abs(gap) <= 2 * error else "better" if (gap > 0) == larger else "worse"
@@ -38,12 +38,11 @@ def intervals(m):
     return table(["inside the interval", *heads], rows)
 
 
-def history(m):
-    parts = m["model"]["test_by_history"]
+def by_group(parts, title):
     rows = [["fixes judged", *(p["fixes"] for p in parts.values())]]
     for key, (name, digits, _) in MEASURES.items():
         rows.append([name, *(f"{p[key]:.{digits}f}" for p in parts.values())])
-    return table(["fixes sent so far", *parts], rows)
+    return table([title, *parts], rows)
 
 
 def card(m, settings):
@@ -61,6 +60,10 @@ One LSTM of 64 units is shared by all heads, which read its state and the fix, `
 are predicted as changes and added to the fix inside the graph.
 It is a natural stream: send one fix every six hours and keep the state. Beside h and c the state holds the last fix (p),
 since the graph itself takes the differences; fix by fix gives the same bits as the whole storm at once.
+
+## Intended use
+To show and to try streams, intervals and several heads on one recurrent trunk, and to compare methods on a public record. Not for warnings, insurance or any
+decision about real storms.
 
 ## Data and training
 The table `storms` of the R package dplyr (MIT), which is NOAA's HURDAT2 best track (a work of the US government, public domain), as
@@ -83,8 +86,9 @@ standard deviation for the five seeds.
 {results(m)}
 
 Persistence keeps status, wind and pressure and moves the storm on as in the last six hours; it has no opinion on intensification. The
-linear models are logistic and ridge regression on the last three fixes, with the same features and the squared position.
-The differences, with the standard error of the difference on the same storms:
+linear models are logistic regression and, for the numbers, either ridge regression or regression for the least absolute error (of the track:
+the least mean distance), which is what they are judged by; on the last three fixes, with the same features and the squared position.
+The differences to the latter, with the standard error of the difference on the same storms:
 
 {against_linear(m)}
 
@@ -102,9 +106,12 @@ Latitude and longitude are inside together at {model['both_track_bounds']:.1f} %
 so these figures move by some points from one set of storms to the next.
 
 ## Short and long histories
-{history(m)}
+{by_group(model['test_by_history'], 'fixes sent so far')}
 
 The rows compare different days of the storms' lives, not only the effect of more history.
+
+## Weak and strong storms
+{by_group(model['test_by_wind'], 'wind at the fix')}
 
 ## Limits
 - The Atlantic, with the definitions of NOAA's best track. Elsewhere, and over other intervals than six hours, it has no meaning.

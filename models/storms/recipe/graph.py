@@ -2,7 +2,7 @@
 import numpy as np
 
 from data import CLASSES, NUMBERS
-from model import HIDDEN, N, STATES
+from model import HIDDEN, STATES, N
 from onnx_graph import FLOAT, INT64, Graph, lstm_weights
 
 

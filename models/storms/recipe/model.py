@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from data import CLASS_OF, CLASSES, NUMBERS, STATUSES
+from recurrence import Stack
 
 HIDDEN = 64
 N = len(NUMBERS)
@@ -25,7 +26,8 @@ class Storms(nn.Module):
 
     features = 2 * N + 1 + len(CLASSES) + 2
 
-    def __init__(self, storms, dropout):
+    def __init__(self, storms, dropout, trunk="lstm", hidden=HIDDEN, layers=1):
+        """`storms`: the training storms, for means and standard deviations. The served net has the LSTM."""
         super().__init__()
         steps = np.concatenate([s.steps[:, :N] for s in storms]).astype(np.float64)
         six = np.concatenate([np.diff(s.steps[:, :N], axis=0) for s in storms]).astype(np.float64)
@@ -37,9 +39,12 @@ class Storms(nn.Module):
         self.register_buffer("statuses", torch.eye(len(CLASSES))[[CLASS_OF[s] for s in STATUSES]])
         self.register_buffer("floor", torch.tensor([-90.0, -180.0, 0.0, 0.0]))
         self.register_buffer("widen", torch.ones(N))  # set by calibration, on validation
-        self.trunk = nn.LSTM(self.features, HIDDEN, batch_first=True)
+        if trunk == "lstm":
+            self.trunk = nn.LSTM(self.features, hidden, batch_first=True)
+        else:
+            self.trunk = nn.GRU(self.features, hidden, batch_first=True) if trunk == "gru" else Stack(trunk, self.features, hidden, layers)
         self.dropout = nn.Dropout(dropout)
-        self.heads = nn.Linear(HIDDEN + self.features, len(CLASSES) + 1 + 3 * N)
+        self.heads = nn.Linear(hidden + self.features, len(CLASSES) + 1 + 3 * N)
 
     def look(self, x, p):
         """Features [batch, time, 16] of raw fixes [batch, time, 6] after the fix p [batch, 5] (zeros: there was none)."""
@@ -56,7 +61,10 @@ class Storms(nn.Module):
         """Logits of status [.., 5] and intensification [..], and v, a, b, each [.., 4]; then the new state (h, c, p)."""
         h, c, p = state or [x.new_zeros(1, len(x), size) for size in STATES.values()]
         f = self.look(x, p[0])
-        y, (h, c) = self.trunk(f, (h, c))
+        if isinstance(self.trunk, nn.LSTM):
+            y, (h, c) = self.trunk(f, (h, c))
+        else:  # the study's other trunks always start afresh
+            y = self.trunk(f)[0]
         out = self.heads(torch.cat([self.dropout(y), f], -1))
         status, rapid, v, a, b = out.split([len(CLASSES), 1, N, N, N], -1)
         p = torch.cat([x[:, -1, :N], x.new_ones(len(x), 1)], -1)[None]

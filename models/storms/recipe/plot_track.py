@@ -7,8 +7,11 @@ The replies are JSON lines as the server sent them, in the order of the fixes: o
 import argparse
 import json
 import math
+import sys
 import urllib.request
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 from data import CLASS_OF, CLASSES, SPLITS, STATUSES, load
 from files import step
@@ -50,7 +53,7 @@ def line(a, b, class_):
 
 def draw_map(storm, answers, every):
     lat, long = storm.steps[:, 0].tolist(), storm.steps[:, 1].tolist()
-    shown = [i for i in range(4, len(lat) - 4, every)]
+    shown = list(range(4, len(lat) - 4, every))
     boxes = [answers[i] for i in shown]
     south = min(lat + [a["lat"]["lower"] for a in boxes]) - 1.5
     north = max(lat + [a["lat"]["upper"] for a in boxes]) + 1.5

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, smooth_l1_loss
 
+from balance import BALANCE, Sum
 from data import FEATURES, pad
-from model import N, Storms
+from model import HIDDEN, N, Storms
 
 LOW, HIGH = 0.1, 0.9
+TASKS = ("status", "intensification", "track", "wind", "pressure")
 DAY = FEATURES.index("day_of_year")
 KM = 111.2  # of one degree of latitude
 
@@ -29,6 +31,10 @@ class Settings:
     track: float = 2.0  # weight of the track; it learns more slowly than the others
     beta: float = 0.1  # of the Huber loss, in standard deviations
     check_every: int = 25
+    balance: str = "fixed"  # or a way of recipes/balance.py
+    trunk: str = "lstm"
+    hidden: int = HIDDEN
+    layers: int = 1
 
 
 def pinball(error, q):
@@ -36,7 +42,7 @@ def pinball(error, q):
 
 
 def losses(model, x, targets, settings=Settings()):
-    """One loss a task, [5]: status, intensification, track, wind, pressure; steps without a fix 24 hours later have none.
+    """One loss a task, [5], in the order of TASKS; steps without a fix 24 hours later have none.
     The track's is the mean distance in units of 200 km. Bounds learn their quantiles beside a value they do not move."""
     (status, rapid, v, a, b), _ = model(x)
     known = targets["known"]
@@ -78,8 +84,11 @@ def train(splits, seed, settings=Settings(), say=print):
     rng = np.random.default_rng(seed)
     weights = torch.tensor([1.0, 1.0, settings.track, 1.0, 1.0])
     storms = [s for s in splits["train"] if s.known.any()]
-    model = Storms(splits["train"], settings.dropout)
-    optimiser = torch.optim.AdamW(model.parameters(), settings.rate, weight_decay=settings.decay)
+    model = Storms(splits["train"], settings.dropout, settings.trunk, settings.hidden, settings.layers)
+    fixed = settings.balance == "fixed"
+    way = Sum(TASKS, model, dict(zip(TASKS, weights.tolist()))) if fixed else BALANCE[settings.balance](TASKS, model)
+    optimiser = torch.optim.AdamW([{"params": model.parameters()}, {"params": way.parameters(), "weight_decay": 0.0}], settings.rate,
+                                  weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.updates, settings.rate / 50)
     average = copy.deepcopy(model).eval()
     check = tensors([s for s in splits["validation"] if s.known.any()])
@@ -87,11 +96,16 @@ def train(splits, seed, settings=Settings(), say=print):
     for update in range(1, settings.updates + 1):
         pick = rng.choice(len(storms), settings.batch, replace=False)
         model.train()
-        loss = (losses(model, *tensors([stretch(storms[i], rng, settings.shift) for i in pick]), settings) * weights).sum()
+        batch = tensors([stretch(storms[i], rng, settings.shift) for i in pick])
+
+        def each_task(batch=batch):
+            return dict(zip(TASKS, losses(model, *batch, settings)))
+
         optimiser.zero_grad()
-        loss.backward()
+        way.backward(each_task())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        way.after(each_task)
         schedule.step()
         with torch.no_grad():
             for mean, now in zip(average.parameters(), model.parameters()):

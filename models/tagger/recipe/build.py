@@ -1,26 +1,28 @@
 """Trains three seeds, chooses one on dev, exports and checks it, and writes the whole version directory.
 Usage: python build.py --data DIR [--out DIR] [--metrics FILE] [--checkpoints DIR]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: sums then have one order
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import manifest as files
-from baselines import by_word, commonest
+from baselines import PERCEPTRON, by_word, commonest, perceptron
 from card import card
-from check import check, check_golden, graph_accuracy
+from check import by_genre, check, check_golden, graph_accuracy
 from data import TASKS, WORD_TASKS, label_lists, load
 from export import export, stored_weights
-from features import Vocabulary
 from golden import EXAMPLES, golden_cases
-from model import Tagger
+from model import TABLES, Tagger
 from train import Corpus, Settings, accuracy, train
+from words import Vocabulary
 
 HERE = Path(__file__).parent
 SEEDS = range(3)
@@ -32,7 +34,7 @@ def trained(data, labels, seed, folder):
     kept = folder and folder / f"seed-{seed}.pt"
     if kept and kept.exists():
         state, figures = torch.load(kept)
-        vocabulary = Vocabulary(data["train"], SERVED.minimum)
+        vocabulary = Vocabulary([s.words for s in data["train"]], TABLES, SERVED.minimum)
         model = Tagger(vocabulary.sizes(), {t: len(labels[t]) for t in TASKS}, SERVED.hidden, SERVED.widths)
         model.load_state_dict(state)
         return model.eval(), vocabulary, figures
@@ -88,9 +90,10 @@ def main():
         "sentences": {k: len(v) for k, v in data.items()}, "words": {k: sum(len(s.words) for s in v) for k, v in data.items()},
         "labels": {t: len(n) for t, n in labels.items()},
         "settings": {"hidden": SERVED.hidden, "widths": SERVED.widths, "epochs": SERVED.epochs, "tables": vocabulary.sizes()},
-        "baselines": {"commonest label": commonest(data["train"], data["test"]), "look-up by word": by_word(data["train"], data["test"])},
+        "baselines": {"commonest label": commonest(data["train"], data["test"]), "look-up by word": by_word(data["train"], data["test"]),
+                      PERCEPTRON: {t: perceptron(data["train"], data["test"], t) for t in WORD_TASKS}},
         "seeds": [f for _, _, f in nets], "chosen": SEEDS[chosen],
-        "test_float32": figures["test"], "test_served_graph": graph_accuracy(graph, data["test"], labels),
+        "test_float32": figures["test"], "test_served_graph": graph_accuracy(graph, data["test"], labels), "test_by_genre": by_genre(graph, data["test"], labels),
         "unknown_test_words": unknown_words(data, vocabulary),
         "graph": {"parameters": parameters, "bytes": graph.stat().st_size, "worst_difference_to_torch": worst[0],
                   "worst_difference_to_golden": worst[1]},

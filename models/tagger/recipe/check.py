@@ -3,63 +3,33 @@ alone against ragged padded batches, and words that no treebank has."""
 import json
 
 import numpy as np
-import onnx
-import onnxruntime as ort
-from onnx import TensorProto, helper
 
 from data import WORD_TASKS
-from features import TABLES, flags
 from golden import answer
-from strings import string_part
-
-ABSURD = ["", "x" * 100_000, "\0", "a\0b", "\ud800", "\N{GRINNING FACE}", "\N{FAMILY}\u200d\N{BOY}", "\n", " ", "\u0130", "\N{LATIN SMALL LETTER E}\u0301" * 500,
-          "www.example.org/a-b?c=1,000.5", "-" * 5000, "\u202e", "\ufeff", "../../etc/passwd", "%s%n{}", "\ufffd"]
+from word_check import ABSURD, check_words, sendable, session
 
 
-def session(source, threads=1):
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-
-
-def sendable(word):
-    """A string as the server passes it on: lone surrogates become U+FFFD."""
-    return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def feeds(sentences):
+    """Sentences of any lengths, padded."""
+    lengths = np.array([len(s) for s in sentences], np.int64)
+    return {"tokens": np.array([[sendable(w) for w in s] + [""] * (lengths.max() - len(s)) for s in sentences], object), "lengths": lengths}
 
 
 def run(graph, sentences):
     """One run over sentences of any lengths: {output: array}."""
-    lengths = np.array([len(s) for s in sentences], np.int64)
-    tokens = np.array([[sendable(w) for w in s] + [""] * (lengths.max() - len(s)) for s in sentences], object)
     names = [o.name for o in graph.get_outputs()]
-    return dict(zip(names, graph.run(names, {"tokens": tokens, "lengths": lengths})))
+    return dict(zip(names, graph.run(names, feeds(sentences))))
 
 
 def row(outputs, place, length):
     return {t: v[place, :length] if t in WORD_TASKS else v[place] for t, v in outputs.items()}
 
 
-def check_strings(vocabulary, words):
-    """Raises where the graph's table rows or patterns differ from Python's."""
-    nodes, weights = string_part(vocabulary)
-    outputs = [helper.make_tensor_value_info(f"rows_{t}", TensorProto.INT64, ["batch", "time"]) for t in TABLES]
-    outputs.append(helper.make_tensor_value_info("flags", TensorProto.FLOAT, ["batch", "time", None]))
-    inputs = [helper.make_tensor_value_info("tokens", TensorProto.STRING, ["batch", "time"])]
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 4), helper.make_opsetid("com.microsoft", 1)]
-    proto = helper.make_model(helper.make_graph(nodes, "strings", inputs, outputs, weights), opset_imports=opsets, ir_version=9)
-    onnx.checker.check_model(proto)
-    graph = session(proto.SerializeToString())
-    *rows, marks = graph.run(None, {"tokens": np.array([words], object)})
-    for place, word in enumerate(words):
-        assert [int(r[0, place]) for r in rows] == vocabulary.ids(word), f"table rows of {word!r} differ"
-        assert list(marks[0, place]) == flags(word), f"patterns of {word!r} differ"
-
-
 def check(path, model, vocabulary, sentences, rounds=40):
     """The worst absolute difference to PyTorch over `sentences` (lists of words). Raises if an answer depends on the
     batch, or if an absurd word makes a run fail or answers something that is not a probability."""
     rng, worst = np.random.default_rng(0), 0.0
-    check_strings(vocabulary, sorted({w for s in sentences for w in s}))
+    check_words(vocabulary, sorted({w for s in sentences for w in s}))
     for threads in (1, 2):
         graph = session(str(path), threads)
         alone = [row(run(graph, [s]), 0, len(s)) for s in sentences]
@@ -102,3 +72,9 @@ def graph_accuracy(path, sentences, labels):
                 right[t] += sum(labels[t][c] == w for c, w in zip(chosen, wanted))
                 count[t] += len(wanted)
     return {t: 100 * right[t] / count[t] for t in labels}
+
+
+def by_genre(path, sentences, labels):
+    """The same for each kind of text, with its size."""
+    parts = {genre: [s for s in sentences if s.labels["genre"] == genre] for genre in labels["genre"]}
+    return {genre: {"sentences": len(part), "words": sum(len(s.words) for s in part), **graph_accuracy(path, part, labels)} for genre, part in parts.items()}

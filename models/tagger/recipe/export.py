@@ -5,8 +5,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from data import WORD_TASKS
-from features import TABLES
-from strings import numbers, string_part
+from word_graph import OPSETS, numbers, string_part
 
 SMALL = 1000  # arrays with fewer values stay float32
 
@@ -42,7 +41,7 @@ def export(model, vocabulary, path):
 
     nodes, more = string_part(vocabulary)
     weights += more
-    for name, table in zip(TABLES, model.tables):
+    for name, table in zip(vocabulary.tables, model.tables):
         nodes.append(node("Gather", [weight(f"table_{name}", table.weight), f"rows_{name}"], [f"x_{name}"]))
     lstm = {k: [getattr(model.trunk, f"{k}_l0{d}") for d in ("", "_reverse")] for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
     stack = {k: torch.stack([onnx_gates(w) for w in pair]) for k, pair in lstm.items()}
@@ -55,7 +54,7 @@ def export(model, vocabulary, path):
         helper.make_tensor("minus_two", TensorProto.FLOAT, [1], [-2.0]),  # below every h, which lies within -1 and 1
     ]
     nodes += [
-        node("Concat", [*(f"x_{t}" for t in TABLES), "flags"], ["x"], axis=-1),
+        node("Concat", [*(f"x_{t}" for t in vocabulary.tables), "flags"], ["x"], axis=-1),
         node("Transpose", ["x"], ["x_by_time"], perm=[1, 0, 2]),
         node("Cast", ["lengths"], ["lengths_32"], to=TensorProto.INT32),
         node("LSTM", ["x_by_time", w, r, "lstm_b", "lengths_32"], ["y"], direction="bidirectional", hidden_size=hidden),
@@ -89,7 +88,6 @@ def export(model, vocabulary, path):
     inputs = [helper.make_tensor_value_info("tokens", TensorProto.STRING, ["batch", "time"]),
               helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"])]
     graph = helper.make_graph(nodes, "tagger", inputs, outputs, weights)
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 4), helper.make_opsetid("com.microsoft", 1)]
-    proto = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="polyhead-tagger")
+    proto = helper.make_model(graph, opset_imports=OPSETS, ir_version=9, producer_name="polyhead-tagger")
     onnx.checker.check_model(proto)
     onnx.save(proto, path)

@@ -5,7 +5,7 @@ import copy
 import torch
 
 from data import TASKS
-from features import flags
+from words import flags
 
 CASES = [
     ["Stop"],

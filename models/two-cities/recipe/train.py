@@ -54,7 +54,7 @@ def windows(cities, split, length=FIRST_TARGET):
     for k, city in named.items():
         steps = steps_of(city)
         x[k] = np.stack([np.pad(steps[d - n:d], ((0, length - n), (0, 0))) for d, n in zip(days, lengths)])
-    return x, {k: lengths for k in named}, named["seattle"].rain[days], named["new_york"].numbers[days, 1]
+    return x, dict.fromkeys(named, lengths), named["seattle"].rain[days], named["new_york"].numbers[days, 1]
 
 
 def train(cities, seed, settings=Settings(), say=print):

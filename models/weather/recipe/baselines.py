@@ -108,7 +108,7 @@ def linear(cities, length, fit_number=fit_ridge, penalties=(1, 3, 10, 30, 100, 3
     }
     for head in REGRESSIONS:
         y = train[head].astype(np.float64)
-        models[head] = best(lambda p: fit_number(x, y, p), lambda a: np.abs(a - wanted[head]).mean())
+        models[head] = best(lambda p: fit_number(x, y, p), lambda a: np.abs(a - wanted[head]).mean())  # noqa: B023
 
     def answer(split):
         q, targets = design(split)

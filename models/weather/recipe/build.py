@@ -1,13 +1,15 @@
 """Trains, chooses, calibrates, exports and checks the weather model, and writes its whole version directory.
 Usage: python build.py [--trunk lstm|gru] [--data DIR] [--out DIR] [--metrics FILE]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch: sums then have one order
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,6 +35,16 @@ def predict(model, cities, split, length=14):
     return model.predict(x, lengths), targets
 
 
+def by_city(cities, answers, targets):
+    """The scores of each city's test days."""
+    sizes, found, first = [len(target_days(c, "test")) for c in cities], {}, 0
+    for city, size in zip(cities, sizes):
+        part = slice(first, first + size)
+        found[city.name] = {"days": size, **scores({k: v[part] for k, v in answers.items()}, {k: v[part] for k, v in targets.items()})}
+        first += size
+    return found
+
+
 def measure(cities, models, chosen, say):
     """Everything the card says: the baselines and all seeds on validation and test, and the chosen model in detail."""
     model = models[chosen]
@@ -55,6 +67,7 @@ def measure(cities, models, chosen, say):
         "test": scores(answers, targets),
         "standard_error": standard_errors(answers, targets),
         "coverage": {s: coverage(*predict(model, cities, s)) for s in ("validation", "test")},
+        "test_by_city": by_city(cities, answers, targets),
         "widening": model.widen.tolist(),
         "test_by_length": {str(n): scores(*predict(model, cities, "test", n)) for n in LENGTHS},
         "coverage_by_length": {str(n): coverage(*predict(model, cities, "test", n)) for n in LENGTHS},

@@ -12,7 +12,7 @@ def card(m):
     return f"""# Weather in 8 bits, version 1
 
 The answers of the model `weather`, from a net of the same recipe whose LSTM weights are stored in 8 bits (onnxruntime's dynamic
-quantisation, operator `DynamicQuantizeLSTM`, one scale a row of weights). The heads stay float32: in 8 bits they would save 2 kB and bring in most of the error.
+quantisation, operator `DynamicQuantizeLSTM`, one scale a row of weights, stored without sign so that no processor's sums saturate). The heads stay float32: in 8 bits they would save 2 kB and bring in most of the error.
 It is here to show what a quantised graph costs and how the server treats it; for use, take `weather`.
 
 ## Data and training

@@ -2,14 +2,16 @@
 and runs that the results file already holds are left out. The test year is only read to measure.
 Usage: python claims.py --results FILE [--data DIR] [--seeds 0,1,2,3,4] [--groups full,small,...]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,6 +41,8 @@ def plan(group, seed, cities):
     days = some_days(cities, int(count), seed) if count else []
     if group == "full":
         return [("shared", Settings()), ("shared, equal weights", Settings(balance="equal")), *singles("single")]
+    if group == "recurrence":
+        return [(f"{k} trunk", Settings(trunk=k, hidden=h)) for k, h in (("gru", 38), ("mingru", 47), ("minlstm", 37))]
     if group == "small":
         return singles("small single", hidden=SMALL)
     if group == "tiny":
@@ -64,7 +68,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE)
     parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--groups", default="full,few-60,few-250,small,tiny,every-60,every-250,fewequal-60,fewequal-250")
+    parser.add_argument("--groups", default="full,few-60,few-250,small,tiny,every-60,every-250,fewequal-60,fewequal-250,recurrence")
     parser.add_argument("--seeds", default="0,1,2,3,4")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -60,7 +60,8 @@ def weather(r):
             equally = paired(r, f"{count} labels, shared equally {task}", one, key)
             everyone = paired(r, f"{count} labels for all, shared", one, key)
             line(count, task, spread(values(r, one, key).values(), 4), spread(values(r, all_, key).values(), 4), spread(gap, 4), f"better {better}",
-                 f"{100 * fmean(gap) / fmean(values(r, one, key).values()):+.1f} %" if gap else "", "equal weights - single " + spread(equally, 4), "few for all - single " + spread(everyone, 4))
+                 f"{100 * fmean(gap) / fmean(values(r, one, key).values()):+.1f} %" if gap else "", "equal weights - single " + spread(equally, 4),
+                 "few for all - single " + spread(everyone, 4))
     for task, key in MEASURES.items():
         line("4 units", task, spread(values(r, f"tiny single {task}", key).values(), 4), spread(values(r, "tiny shared", key).values(), 4),
              spread(paired(r, "tiny shared", f"tiny single {task}", key), 4))
@@ -73,7 +74,8 @@ def weather(r):
 def tagger(r):
     print("\nTagger, test")
     for tag in [*TAGS, "genre"]:
-        line(tag, *(spread(values(r, n, tag).values(), 2) for n in (f"single {tag}", "shared", f"small {tag}", "shared, trunk 64", f"single {tag}, trunk 64", "genre weight 1", "no genre")),
+        line(tag, *(spread(values(r, n, tag).values(), 2) for n in (f"single {tag}", "shared", f"small {tag}", "shared, trunk 64", f"single {tag}, trunk 64",
+                                                              "genre weight 1", "no genre")),
              "shared-single " + spread(paired(r, "shared", f"single {tag}", tag), 2), "shared-small " + spread(paired(r, "shared", f"small {tag}", tag), 2),
              "weight 1 - no genre " + spread(paired(r, "genre weight 1", "no genre", tag), 2), "shared - no genre " + spread(paired(r, "shared", "no genre", tag), 2),
              "64: shared-single " + spread(paired(r, "shared, trunk 64", f"single {tag}, trunk 64", tag), 2))

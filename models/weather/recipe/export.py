@@ -6,7 +6,6 @@ import onnx
 import torch
 
 
-
 class Served(torch.nn.Module):
     """The network with `lengths` known to be sorted, so that no sorting operators enter the graph. The ONNX operator
     itself takes lengths in any order."""

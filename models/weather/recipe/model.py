@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from data import TASKS, WEATHER
+from recurrence import Stack
 from scores import REGRESSIONS
 
 HIDDEN = 32
@@ -51,8 +52,11 @@ class Weather(nn.Module):
     def __init__(self, steps, dropout, trunk="lstm", hidden=HIDDEN, tasks=TASKS):
         super().__init__()
         self.features = Features(steps)
-        self.hidden, self.state = hidden, {"lstm": ["h", "c"], "gru": ["h"]}[trunk]
-        self.trunk = {"lstm": nn.LSTM, "gru": nn.GRU}[trunk](self.features.size, hidden, batch_first=True)
+        self.hidden, self.state = hidden, ["h", "c"] if trunk == "lstm" else ["h"]
+        if trunk in ("lstm", "gru"):
+            self.trunk = {"lstm": nn.LSTM, "gru": nn.GRU}[trunk](self.features.size, hidden, batch_first=True)
+        else:
+            self.trunk = Stack(trunk, self.features.size, hidden, layers=2)
         self.dropout = nn.Dropout(dropout)
         width = hidden + self.features.size
         self.values = [r for r in REGRESSIONS if r in tasks]
@@ -97,6 +101,9 @@ class Weather(nn.Module):
         """The served graph. x [batch, time, 7], lengths [batch], state (h0, c0) or (h0,), each [1, batch, hidden].
         Returns the outputs, then the state at each sequence's own length: hn and cn, or hn."""
         f = self.features(x)
+        if isinstance(self.trunk, Stack):  # the study's; it always starts afresh
+            rows = torch.arange(len(x)), lengths - 1
+            return self.answers(*self.heads(self.trunk(f)[0][rows], f[rows]))
         packed = pack_padded_sequence(f, lengths.cpu(), batch_first=True, enforce_sorted=sorted_lengths)
         found = self.trunk(packed, tuple(state) if len(state) > 1 else state[0])[1]
         after = list(found) if len(state) > 1 else [found]

@@ -2,21 +2,24 @@
 onnxruntime's dynamic quantisation. The goldens are PyTorch's answers in float, so they bound what the 8 bits cost.
 Usage: python quantise.py [--data DIR] [--out DIR] [--metrics FILE]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
 import json
 import logging
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization import quantize_dynamic
 
 import manifest as files
 from build import HERE, SEEDS, predict
@@ -29,6 +32,7 @@ from intervals import coverage, widening
 from model import HIDDEN
 from scores import scores
 from train import Settings, train
+from unsigned import unsigned
 
 SETTINGS = Settings(dropout=0.5)  # smaller weights on h, so that the rounding of h counts less
 TOLERANCE = 0.01
@@ -43,9 +47,9 @@ def session(path):
 def quantise(source, target):
     """Only the LSTM, one scale a row of its weights; the heads stay float32, which costs 2 kB and saves most of the error."""
     logging.disable(logging.WARNING)  # advice to pre-process the graph; it has nothing to gain here
-    # Unsigned weights: products of signed ones overflow on processors that lack the newer 8-bit instructions.
-    quantize_dynamic(source, target, op_types_to_quantize=["LSTM"], per_channel=True, weight_type=QuantType.QUInt8)
+    quantize_dynamic(source, target, op_types_to_quantize=["LSTM"], per_channel=True)
     logging.disable(logging.NOTSET)
+    onnx.save(unsigned(onnx.load(target)), target)
 
 
 def alone(graph, x):

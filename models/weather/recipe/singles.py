@@ -1,12 +1,14 @@
 """Five nets with one task each (seed 0), as models of their own: what serving costs without a shared trunk is measured
 with them. Usage: python singles.py --out DIR [--data DIR]"""
 import os
+import sys
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
-from pathlib import Path
 
 import torch
 

@@ -1,5 +1,5 @@
 // A progress bar on a terminal; on anything else it is silent.
-import { grouped, styled } from '../text.ts';
+import { grouped, styled } from '../../core/terminal.ts';
 
 const BAR = 30;
 const EVERY_MS = 100;

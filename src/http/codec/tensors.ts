@@ -3,6 +3,7 @@ import { ServiceError } from '../../core/errors.ts';
 import { ARRAYS, type DType, elementCount, type Tensor, type TensorData } from '../../core/tensor.ts';
 import { describe } from '../../sequence/faults.ts';
 import { elementReader, parseNested } from '../../sequence/nested.ts';
+import { float32Text } from './float32.ts';
 
 export const DATATYPES: Readonly<Record<DType, string>> = {
   bool: 'BOOL',
@@ -67,22 +68,26 @@ export function encodeBytes({ data }: Tensor): Buffer {
   return Buffer.concat(chunks);
 }
 
-/** A tensor's data from JSON: flat, or nested exactly along its shape. @throws {ServiceError} at the first fault. */
+/**
+ * A tensor's data from JSON: flat, or nested exactly along its shape; with `missing`, null is NaN.
+ * @throws {ServiceError} at the first fault.
+ */
 export function decodeJson(
   path: readonly (string | number)[],
   dtype: DType,
   dims: readonly number[],
   value: unknown,
+  missing = false,
 ): TensorData {
   const where = path
     .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${part}`))
     .join('');
   if (dtype === 'float16') fault(`${where}: FP16 has no JSON form, use the binary data format`);
   if (!Array.isArray(value)) fault(`${where} is ${describe(value)}, expected an array`);
-  if (Array.isArray(value[0])) return parseNested(value, path, { dtype, dims }).data;
+  if (Array.isArray(value[0])) return parseNested(value, path, { dtype, dims, missing }).data;
   const count = elementCount(dims);
   if (value.length !== count) fault(`${where} has ${value.length} elements, expected ${count} for its shape`);
-  const element = elementReader(dtype);
+  const element = elementReader(dtype, missing);
   const data = dtype === 'string' ? new Array<string>(count) : new ARRAYS[dtype](count);
   const at = [...path, 0];
   for (let i = 0; i < count; i++) {
@@ -92,13 +97,23 @@ export function decodeJson(
   return data;
 }
 
-/** Flat JSON: float32 as the double it is, 64-bit integers exactly, null for what is not finite. */
+/** Flat JSON: float32 in the fewest digits that read back as the same, 64-bit integers exactly, null for what is not finite. */
 export function encodeJson({ dtype, data }: Tensor): string {
   if (dtype === 'float16')
     throw new ServiceError('INVALID_REQUEST', 'FP16 has no JSON form, use the binary data format');
   if (dtype === 'bool') return `[${Array.from(data as Uint8Array, Boolean).join()}]`;
+  if (dtype === 'float32') return floatsText(data as Float32Array);
   if (dtype.endsWith('int64')) return `[${(data as BigInt64Array).join()}]`;
   return JSON.stringify(Array.isArray(data) ? data : Array.from(data as Float32Array));
+}
+
+function floatsText(data: Float32Array): string {
+  let text = '[';
+  for (let i = 0; i < data.length; i++) {
+    if (i > 0) text += ',';
+    text += Number.isFinite(data[i]) ? float32Text(data[i]) : 'null';
+  }
+  return `${text}]`;
 }
 
 function fault(text: string): never {

@@ -1,37 +1,49 @@
 // REST version 1: the envelope in, the service called, the reply out.
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
-import { ServiceError } from '../../core/errors.ts';
+import type { Model } from '../../service/model.ts';
 import type { Service } from '../../service/service.ts';
+import type { Target } from '../../service/shelves.ts';
+import type { Slice } from '../../service/slices.ts';
+import { callerOf, type Deadlines, TIMEOUT_HEADER } from '../caller.ts';
+import { encodeOneWithin, encodeWithin } from '../codec/large.ts';
+import { problems } from '../problems.ts';
 import { describeModel } from './describe.ts';
-import { encodePredictions } from './encode.ts';
+import { installInstances } from './instances.ts';
 import {
+  inForms,
+  labelParams,
   modelDescription,
   modelList,
   modelParams,
   predictBody,
+  predictLine,
   predictReply,
-  problems,
   versionParams,
 } from './schemas.ts';
+import { type Frame, formOf, sendSlices } from './slices.ts';
+import { timingHeaders } from './timing.ts';
 
-export interface RestOptions {
-  readonly requestTimeoutMs: number;
-  readonly maxRequestTimeoutMs: number;
+export interface RestOptions extends Deadlines {
   readonly maxSequences: number;
+  readonly maxAnswerBytes: number;
+  readonly modelControl: 'none' | 'explicit';
 }
 
-const TIMEOUT_HEADER = 'x-request-timeout-ms';
-
 export function installRest(instance: FastifyInstance, service: Service, options: RestOptions): void {
-  const app = instance.withTypeProvider<ZodTypeProvider>();
-  const { registry } = service;
-  const body = predictBody(options.maxSequences);
-  const tags = ['models'];
-  const errors = problems(400, 401, 404, 500);
-  const describe = (name: string, version?: string) => describeModel(registry.get(name, version), options.maxSequences);
+  installModels(instance, service, options);
+  installPredict(instance, service, options);
+  installInstances(instance, service, options);
+}
 
+function installModels(instance: FastifyInstance, { models }: Service, options: RestOptions): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  const tags = ['models'];
+  const response = { 200: modelDescription, ...problems(404, 503) };
+  const described = (model: Model) => describeModel(model, models.labels(model), options.maxSequences);
+  const describe = ({ model, version }: Target) => described(models.get(model, version));
+  const explained = options.modelControl === 'explicit';
   app.get(
     '/v1/models',
     {
@@ -39,10 +51,14 @@ export function installRest(instance: FastifyInstance, service: Service, options
         tags,
         summary: 'Every loaded model version',
         operationId: 'listModels',
-        response: { 200: modelList, ...problems(401, 500) },
+        response: { 200: modelList, ...problems() },
       },
     },
-    () => ({ models: registry.all().map(model => describeModel(model, options.maxSequences)) }),
+    () => ({
+      models: models.all().map(described),
+      loading: [...(models.progress?.loading ?? [])],
+      refused: models.refused.map(({ reason, ...refused }) => (explained ? { ...refused, reason } : refused)),
+    }),
   );
   app.get(
     '/v1/models/:model',
@@ -52,10 +68,10 @@ export function installRest(instance: FastifyInstance, service: Service, options
         summary: 'A model: inputs, heads, limits, provider, certificate',
         operationId: 'getModel',
         params: modelParams,
-        response: { 200: modelDescription, ...errors },
+        response,
       },
     },
-    request => describe(request.params.model),
+    request => describe(request.params),
   );
   app.get(
     '/v1/models/:model/versions/:version',
@@ -65,84 +81,88 @@ export function installRest(instance: FastifyInstance, service: Service, options
         summary: 'One version of a model',
         operationId: 'getModelVersion',
         params: versionParams,
-        response: { 200: modelDescription, ...errors },
+        response,
       },
     },
-    request => describe(request.params.model, request.params.version),
+    request => describe(request.params),
   );
+}
 
+function installPredict(instance: FastifyInstance, service: Service, options: RestOptions): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  const body = predictBody(options.maxSequences);
+  const predict = async (target: Target, request: z.infer<typeof body>, reply: FastifyReply) => {
+    const caller = callerOf(reply, options);
+    const form = formOf(reply.request.headers.accept);
+    if (form) {
+      const slices = service.predictSlices(target, request, caller);
+      return sendSlices(reply, form, slices, caller, slice =>
+        encodeOneWithin(around(slice, form.frame), slice, request.probabilities, options.maxAnswerBytes),
+      );
+    }
+    const result = await service.predict(target, request, caller);
+    reply.timing = result.timing;
+    const answer = await encodeWithin(result, request.probabilities, options.maxAnswerBytes);
+    return reply.headers(timingHeaders(result.timing)).send(answer);
+  };
   // A full queue refuses before the body is read and parsed: under overload that is most of the work.
-  const refuseEarly: onRequestHookHandler = (request, _reply, done) => {
-    const { model, version } = request.params as { model: string; version?: string };
-    registry.get(model, version).batcher.checkRoom(1);
+  const onRequest: onRequestHookHandler = (request, _reply, done) => {
+    const { model, version, label } = request.params as Target & { label?: string };
+    service.admit({ model, version: version ?? label });
     done();
   };
-  const predictErrors = problems(400, 401, 404, 408, 413, 415, 422, 500, 503, 504);
-  const predictSchema = {
+  const schema = {
     tags: ['predict'],
     description: `Send \`${TIMEOUT_HEADER}\` to wait less or longer than ${options.requestTimeoutMs} ms (at most ${options.maxRequestTimeoutMs}).`,
     body,
-    response: { 200: predictReply, ...predictErrors },
+    response: { 200: inForms(predictReply, predictLine), ...problems(404, 408, 413, 415, 422, 503, 504) },
   };
   app.post(
     '/v1/models/:model/predict',
     {
-      onRequest: refuseEarly,
+      onRequest,
+      config: { waits: true },
       schema: {
-        ...predictSchema,
-        summary: 'Every head for every sequence, by the newest version',
+        ...schema,
+        summary: 'Every head for every sequence, by the stable or the newest version',
         operationId: 'predict',
         params: modelParams,
       },
     },
-    (request, reply) => predict(service, options, request, reply, request.params.model, undefined, request.body),
+    (request, reply) => predict(request.params, request.body, reply),
   );
   app.post(
     '/v1/models/:model/versions/:version/predict',
     {
-      onRequest: refuseEarly,
+      onRequest,
+      config: { waits: true },
       schema: {
-        ...predictSchema,
+        ...schema,
         summary: 'Every head for every sequence, by one version',
         operationId: 'predictVersion',
         params: versionParams,
       },
     },
-    (request, reply) =>
-      predict(service, options, request, reply, request.params.model, request.params.version, request.body),
+    (request, reply) => predict(request.params, request.body, reply),
+  );
+  app.post(
+    '/v1/models/:model/labels/:label/predict',
+    {
+      onRequest,
+      config: { waits: true },
+      schema: {
+        ...schema,
+        summary: 'Every head for every sequence, by the version of that label',
+        operationId: 'predictLabel',
+        params: labelParams,
+      },
+    },
+    ({ params: { model, label }, body: asked }, reply) => predict({ model, version: label }, asked, reply),
   );
 }
 
-async function predict(
-  service: Service,
-  options: RestOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  name: string,
-  version: string | undefined,
-  { sequences, heads, states, returnState, probabilities }: z.infer<ReturnType<typeof predictBody>>,
-): Promise<void> {
-  const timeoutMs = timeoutOf(request, options);
-  const { model, call } = service.predict(name, version, { sequences, heads, states, returnState, timeoutMs });
-  reply.raw.once('close', call.abandon);
-  const result = await call.done;
-  const { queueMs, runMs, batchSize } = result.ride;
-  reply
-    .header('content-type', 'application/json')
-    .header('server-timing', `queue;dur=${queueMs.toFixed(2)}, run;dur=${runMs.toFixed(2)}`)
-    .header('x-batch-size', batchSize)
-    .send(encodePredictions(model, result, probabilities));
-}
-
-/** @throws {ServiceError} INVALID_REQUEST unless the header is absent or a positive whole number; it is cut to the ceiling. */
-export function timeoutOf(request: FastifyRequest, options: RestOptions): number {
-  const header = request.headers[TIMEOUT_HEADER];
-  if (header === undefined) return options.requestTimeoutMs;
-  if (typeof header !== 'string' || !/^[1-9][0-9]{0,8}$/.test(header)) {
-    throw new ServiceError(
-      'INVALID_REQUEST',
-      `header ${TIMEOUT_HEADER} must be a positive whole number of milliseconds`,
-    );
-  }
-  return Math.min(Number(header), options.maxRequestTimeoutMs);
+/** What stands before and after a slice's prediction. */
+function around({ model, sequence, length, last }: Slice, [before, after]: Frame): Frame {
+  const head = JSON.stringify({ model: model.name, version: model.version, sequence, length, last }).slice(0, -1);
+  return [`${before}${head},"prediction":`, `}${after}`];
 }

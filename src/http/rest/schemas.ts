@@ -1,54 +1,38 @@
-// The envelopes of REST version 1. Numbers inside sequences are checked by model/sequence.ts in one pass, not here.
+// The envelopes of REST version 1. Numbers inside sequences are checked by sequence/sequence.ts in one pass, not here.
 import { z } from 'zod';
+import { PROVIDER_CHOICES, PROVIDERS } from '../../core/providers.ts';
 import { manifestSchema } from '../../model/manifest.ts';
+import { MIXINGS } from '../../model/mixing.ts';
 import { certificateSchema } from '../../proof/certificate.ts';
-
-export const problemSchema = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    code: z.string().describe('A stable code, for programs.'),
-    detail: z.string().describe('One sentence, for people.'),
-    requestId: z.string(),
-    errors: z.array(z.object({ pointer: z.string().describe('JSON Pointer into the body.'), detail: z.string() })),
-  })
-  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
-
-const PROBLEMS: Record<number, string> = {
-  400: 'INVALID_REQUEST: not JSON, or not the expected envelope.',
-  401: 'UNAUTHENTICATED: no valid API key.',
-  404: 'MODEL_NOT_FOUND or STREAM_NOT_FOUND: no such model or version is loaded, or there is no such stream.',
-  408: 'REQUEST_TIMEOUT: the request did not arrive in time.',
-  409: 'STREAM_CONFLICT: a step is in flight, or the stream is not what the caller believes.',
-  413: 'PAYLOAD_TOO_LARGE: the body is over the limit.',
-  415: 'UNSUPPORTED_MEDIA_TYPE: the body is not application/json.',
-  422: 'INVALID_SEQUENCE or INVALID_STATE: a sequence, or a state token, does not fit the model; `errors` says where.',
-  429: 'TOO_MANY_STREAMS: end one, or try again later.',
-  500: 'INFERENCE_FAILED or INTERNAL: the fault is ours; the log knows the request id.',
-  503: 'OVERLOADED, NOT_READY or STREAMS_UNAVAILABLE: try again after the seconds in Retry-After.',
-  504: 'DEADLINE_EXCEEDED: no answer within the request timeout.',
-};
-
-/** The error replies of an operation, for its schema. */
-export function problems(...statuses: number[]): Record<number, object> {
-  const content = { 'application/problem+json': { schema: problemSchema } };
-  return Object.fromEntries(statuses.map(status => [status, { description: PROBLEMS[status], content }]));
-}
+import { problemSchema } from '../problems.ts';
 
 export const modelParams = z.object({ model: z.string().max(64).describe('The name of a loaded model.') });
-export const versionParams = modelParams.extend({ version: z.string().max(9).describe('One of its versions.') });
+export const versionParams = modelParams.extend({
+  version: z.string().max(32).describe('One of its versions, or a label.'),
+});
+export const labelParams = modelParams.extend({
+  label: z.string().max(32).describe('A label of one of its versions.'),
+});
 
-const headNames = z
+export const headNames = z
   .array(z.string().max(256))
   .min(1)
   .max(4096)
   .optional()
+  .meta({ uniqueItems: true })
   .describe('The heads wanted; all if left out.');
-const probabilities = z
+export const probabilities = z
   .enum(['all', 'top', 'none'])
   .optional()
   .describe('How much of each distribution to tell; by default all for heads per sequence, top for heads per step.');
+
+export const sliceSteps = z
+  .number()
+  .int()
+  .min(1)
+  .max(65_536)
+  .optional()
+  .describe('For answers that come in slices (Accept: application/x-ndjson): time steps of each; 64 if left out.');
 
 export function predictBody(maxSequences: number) {
   return z.strictObject({
@@ -67,20 +51,27 @@ export function predictBody(maxSequences: number) {
       .describe('For models with state: a state token for each sequence to go on from, or null where one begins.'),
     returnState: z.boolean().optional().describe('Give a state token with each prediction, for models with state.'),
     probabilities,
+    sliceSteps,
   });
 }
 
 const answer = z
-  .looseObject({})
-  .describe('By kind: label and probabilities, labels, or value with bounds; `steps` if per step.');
-const prediction = z.object({ length: z.number().int(), heads: z.record(z.string(), answer) });
+  .unknown()
+  .describe(
+    'By kind: label and probabilities, labels, or value with bounds; `steps` if per step; null where nothing is decided.',
+  );
+const answers = z.record(z.string(), answer).meta({ id: 'HeadAnswers' });
+export const prediction = z.object({ length: z.number().int(), heads: answers }).meta({ id: 'Prediction' });
+const carried = prediction
+  .extend({ state: z.string().optional().describe('A state token, if asked for.') })
+  .meta({ id: 'CarriedPrediction' });
 export const predictReply = z
   .object({
     model: z.string(),
     version: z.string(),
-    predictions: z.array(prediction.extend({ state: z.string().optional().describe('A state token, if asked for.') })),
+    predictions: z.array(carried),
   })
-  .describe('One prediction per sequence, in the order of the request. Headers: Server-Timing, x-batch-size.');
+  .describe('One prediction per sequence, in the order of the request.');
 
 const digits = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -88,10 +79,12 @@ export const modelDescription = z
   .object({
     name: z.string(),
     version: z.string(),
+    labels: z.array(z.string()).describe('What else the version goes by.'),
     description: z.string().optional(),
     inputs: manifestSchema.shape.inputs,
     heads: manifestSchema.shape.heads,
     state: manifestSchema.shape.state,
+    controls: manifestSchema.shape.controls,
     limits: z.object({
       batchSize: z.number().int().describe('Most sequences in one run.'),
       paddedSteps: z.number().int().describe('Most of batch size x longest length in one run.'),
@@ -101,7 +94,7 @@ export const modelDescription = z
       .enum(['given', 'inferred'])
       .describe('inferred: found out by experiment, because the version brings none.'),
     mixing: z
-      .enum(['classes', 'equal', 'alone'])
+      .enum(MIXINGS)
       .describe("What shares a run: the certificate's answer, or less if the manifest asks for less."),
     digest: z.object({
       sha256: digits,
@@ -116,9 +109,16 @@ export const modelDescription = z
       metadata: z.record(z.string(), z.string()),
     }),
     executionProvider: z.object({
-      requested: z.enum(['auto', 'cpu', 'cuda']),
-      got: z.enum(['cpu', 'cuda']).describe('What the session that ran at load got.'),
+      requested: z.enum(PROVIDER_CHOICES),
+      got: z.enum(PROVIDERS).describe('What the session that ran at load got.'),
+      device: z.string().describe('The processor, or the GPU.'),
+      driver: z.string().optional().describe("The GPU's driver."),
+      tf32: z.boolean().optional().describe('Whether CUDA may multiply in TF32.'),
       fallback: z.boolean().describe('auto found no working CUDA; the log says why.'),
+      reason: z
+        .string()
+        .optional()
+        .describe('Why this one, under auto: what was measured, or that CUDA could not be had.'),
       placement: z.record(z.string(), z.number().int()).optional().describe('Nodes run, by provider (CUDA only).'),
     }),
     golden: z
@@ -134,7 +134,13 @@ export const modelDescription = z
   })
   .meta({ id: 'Model' });
 
-export const modelList = z.object({ models: z.array(modelDescription) });
+export const modelList = z.object({
+  models: z.array(modelDescription),
+  loading: z.array(z.string()).describe('Models that are being proved: they answer 503 until they serve.'),
+  refused: z
+    .array(z.object({ model: z.string(), version: z.string(), reason: z.string().optional() }))
+    .describe('Versions that may not serve; why is told where callers may control models, else by the log.'),
+});
 
 export const streamParams = modelParams.extend({ stream: z.string().max(64).describe('A stream of this model.') });
 export const stepBody = z.strictObject({
@@ -147,12 +153,15 @@ export const stepBody = z.strictObject({
     .describe('The length that the stream should have: 409 if it has another. Makes a retry safe.'),
   heads: headNames,
   probabilities,
+  sliceSteps,
 });
+const stateBytes = z.number().int().describe('Bytes of the state that is kept; 0 before the first step.');
 export const streamInfo = z.object({
   stream: z.string(),
   model: z.string(),
   version: z.string().describe('The version it began on and stays with.'),
   length: z.number().int().describe('Time steps so far.'),
+  stateBytes,
   created: z.string(),
   used: z.string().describe('When its last step ended.'),
 });
@@ -161,5 +170,36 @@ export const stepReply = z.object({
   model: z.string(),
   version: z.string(),
   length: z.number().int().describe('Time steps so far, these included.'),
+  stateBytes,
   prediction,
 });
+
+const last = z.boolean().describe('Whether this answers the sequence to its end.');
+const failed = z.object({ error: problemSchema }).describe('The last line, where the rest cannot be answered.');
+/** A line of a reply in slices: heads per step tell the slice's time steps, heads per sequence the sequence so far. */
+export const predictLine = z
+  .union([
+    z.object({
+      model: z.string(),
+      version: z.string(),
+      sequence: z.number().int().describe('Which sequence of the request, from 0.'),
+      length: z.number().int().describe('Its time steps so far, these included.'),
+      last,
+      prediction: carried,
+    }),
+    failed,
+  ])
+  .meta({ id: 'PredictSlice' });
+export const stepLine = z.union([stepReply.extend({ last }), failed]).meta({ id: 'StepSlice' });
+
+/** A reply as one JSON document, or in slices, for an operation's schema. */
+export function inForms(reply: z.ZodType, line: z.ZodType) {
+  return {
+    description: `${reply.description ?? 'The answer.'} With \`Accept: application/x-ndjson\` or \`text/event-stream\`, a line or event for each slice of each sequence, as soon as it is computed.`,
+    content: {
+      'application/json': { schema: reply },
+      'application/x-ndjson': { schema: line },
+      'text/event-stream': { schema: line },
+    },
+  };
+}

@@ -3,19 +3,21 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ServiceError } from '../../core/errors.ts';
 import type { Service } from '../../service/service.ts';
+import { parseJson } from '../bodies.ts';
+import { sameOrigin } from '../same-origin.ts';
 import { bytesOf, sendJson } from './bodies.ts';
-import { parseJson } from './convert.ts';
-import { faults, indexBody, loadBody, repositoryIndex } from './schemas.ts';
+import { faults, indexBody, loadBody, modelParams, repositoryIndex, tags } from './schemas.ts';
 
-const modelParams = z.object({ model: z.string().max(64) });
+export interface ControlOptions {
+  readonly modelControl: 'none' | 'explicit';
+  readonly apiKeys: readonly unknown[];
+}
 
 export function installControl(
   instance: FastifyInstance,
-  service: Service,
-  modelControl: 'none' | 'explicit',
-  tags: string[],
+  { control }: Service,
+  { modelControl, apiKeys }: ControlOptions,
 ): void {
-  const { registry } = service;
   instance.post(
     '/v2/repository/index',
     {
@@ -24,12 +26,17 @@ export function installControl(
         summary: 'Every version in the repository',
         operationId: 'v2RepositoryIndex',
         body: indexBody,
-        response: { 200: repositoryIndex, ...faults(400, 401, 500) },
+        response: { 200: repositoryIndex, ...faults(408, 413, 415, 503) },
       },
     },
     async (request, reply) => {
       const { ready } = readBody(request, indexBody);
-      const entries = (await registry.index()).map(({ model: name, ...entry }) => ({ name, ...entry }));
+      const entries = (await control.index()).map(({ model: name, reason, ...entry }) => ({
+        name,
+        ...entry,
+        reason:
+          modelControl === 'explicit' || reason === 'unloaded' || reason === '' ? reason : 'refused; the log says why',
+      }));
       const wanted = ready ? entries.filter(({ state }) => state === 'READY') : entries;
       sendJson(reply, wanted);
     },
@@ -38,6 +45,8 @@ export function installControl(
     instance.post(
       `/v2/repository/models/:model/${action}`,
       {
+        onRequest: sameOrigin(apiKeys.length > 0),
+        config: { role: 'control' },
         schema: {
           tags,
           summary: action === 'load' ? 'Load a model, or load it again' : 'Take a model out of service',
@@ -45,28 +54,29 @@ export function installControl(
           operationId: `v2${action === 'load' ? 'Load' : 'Unload'}`,
           params: modelParams,
           body: loadBody,
-          response: { 200: z.object({}), ...faults(400, 401, 403, 404, 500) },
+          response: { 200: z.object({}), ...faults(403, 404, 408, 413, 415, 503) },
         },
       },
       async (request, reply) => {
-        if (modelControl !== 'explicit') {
-          throw new ServiceError(
-            'FORBIDDEN',
-            'models are not loaded or unloaded by callers: POLYHEAD_MODEL_CONTROL is none',
-          );
-        }
-        const { parameters } = readBody(request, loadBody);
-        if (Object.keys(parameters ?? {}).some(key => key === 'config' || key.startsWith('file:'))) {
-          throw new ServiceError(
-            'INVALID_REQUEST',
-            'models come from the repository: parameters config and file: are refused',
-          );
-        }
-        await registry[action]((request.params as z.infer<typeof modelParams>).model);
+        checkControl(modelControl);
+        checkFromRepository(readBody(request, loadBody).parameters);
+        await control[action]((request.params as z.infer<typeof modelParams>).model);
         sendJson(reply, {});
       },
     );
   }
+}
+
+/** @throws {ServiceError} FORBIDDEN unless callers may load and unload. */
+export function checkControl(modelControl: 'none' | 'explicit'): void {
+  if (modelControl === 'explicit') return;
+  throw new ServiceError('FORBIDDEN', 'models are not loaded or unloaded by callers: POLYHEAD_MODEL_CONTROL is none');
+}
+
+/** @throws {ServiceError} INVALID_REQUEST if a load brings a model of its own. */
+export function checkFromRepository(parameters: object | null | undefined): void {
+  if (!Object.keys(parameters ?? {}).some(key => key === 'config' || key.startsWith('file:'))) return;
+  throw new ServiceError('INVALID_REQUEST', 'models come from the repository: parameters config and file: are refused');
 }
 
 /** @throws {ServiceError} INVALID_REQUEST; no body is an empty object. */

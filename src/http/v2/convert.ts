@@ -1,16 +1,21 @@
 // Bodies of the Open Inference Protocol to tensors and back, with its binary tensor extension.
-import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../core/errors.ts';
 import { ARRAYS, elementCount, type Tensors } from '../../core/tensor.ts';
 import { quote } from '../../sequence/faults.ts';
-import { type Inference, type InferRequest, servedOutputs } from '../../service/infer.ts';
-import type { LoadedModel } from '../../service/loaded-model.ts';
-import { DATATYPES, DTYPES, decodeBytes, decodeJson, encodeBytes, encodeJson } from '../codec/tensors.ts';
+import { gapsByTensor } from '../../sequence/missing.ts';
+import { type Inference, type InferRequest, servedOutputs, usualOutputs } from '../../service/infer.ts';
+import type { Model } from '../../service/model.ts';
+import type { SequenceStep } from '../../service/step.ts';
+import { parseJson } from '../bodies.ts';
+import { jsonWithin, tooLarge } from '../codec/large.ts';
+import { DATATYPES, DTYPES, decodeBytes, decodeJson, encodeBytes } from '../codec/tensors.ts';
+import { isPlainInfer } from './envelope.ts';
+import { flagParameter, parameterTimeoutMs, sequenceStep, wholeParameter } from './parameters.ts';
 import { type InferBody, inferBody } from './schemas.ts';
 
 /** What a request asks, and how it wants its answer. */
 export interface Asked {
-  readonly request: Omit<InferRequest, 'timeoutMs'>;
+  readonly request: InferRequest;
   readonly id?: string;
   readonly timeoutMs?: number;
   readonly sequence?: SequenceStep;
@@ -18,19 +23,11 @@ export interface Asked {
   readonly binary: (output: string) => boolean;
 }
 
-/** The sequence that a request belongs to. */
-export interface SequenceStep {
-  /** Of a whole number and a string with the same digits, the ids differ. */
-  readonly id: string;
-  readonly start: boolean;
-  readonly end: boolean;
-}
-
 /**
  * Reads a request body; `headerLength` is the header Inference-Header-Content-Length.
  * @throws {ServiceError} INVALID_REQUEST or INVALID_SEQUENCE. Nothing is allocated from a declared shape.
  */
-export function parseInfer(model: LoadedModel, body: Buffer, headerLength: string | undefined): Asked {
+export function parseInfer(model: Model, body: Buffer, headerLength: string | undefined): Asked {
   const split = headerLength === undefined ? body.length : headerSize(headerLength, body.length);
   if (split === 0 && body.length > 0) return rawRequest(model, body);
   const envelope = parseEnvelope(body.subarray(0, split));
@@ -40,39 +37,24 @@ export function parseInfer(model: LoadedModel, body: Buffer, headerLength: strin
   const allBytes = flagParameter(parameters, 'binary_data_output') ?? false;
   const binary = (output: string) => wantsBytes.get(output) ?? allBytes;
   const known = new Map(servedOutputs(model).map(output => [output.name, output]));
-  for (const name of named && named.length > 0 ? named : known.keys()) {
+  for (const name of named && named.length > 0 ? named : usualOutputs(model).map(output => output.name)) {
     if (known.get(name)?.dtype !== 'float16' || binary(name)) continue;
     throw new ServiceError(
       'INVALID_REQUEST',
       `output ${quote(name)} is FP16 and has no JSON form, use the binary data format`,
     );
   }
-  const timeout = wholeParameter(parameters, 'timeout');
   return {
     request: {
-      tensors: readTensors(envelope, body.subarray(split)),
+      tensors: readTensors(envelope, body.subarray(split), gapsByTensor(model.signature)),
       outputs: named,
       priority: wholeParameter(parameters, 'priority'),
     },
     id: envelope.id || undefined,
     sequence: sequenceStep(parameters),
-    timeoutMs: timeout ? Math.max(1, Math.ceil(timeout / 1000)) : undefined,
+    timeoutMs: parameterTimeoutMs(parameters),
     binary,
   };
-}
-
-/** `0` and `""` mean no sequence. */
-function sequenceStep(parameters: Parameters): SequenceStep | undefined {
-  const value = given(parameters, 'sequence_id');
-  const start = flagParameter(parameters, 'sequence_start') ?? false;
-  const end = flagParameter(parameters, 'sequence_end') ?? false;
-  if (value === undefined || value === 0 || value === '') return undefined;
-  if (typeof value === 'string' && value.length <= 256) return { id: `s:${value}`, start, end };
-  if (Number.isSafeInteger(value) && (value as number) > 0) return { id: `n:${value}`, start, end };
-  throw new ServiceError(
-    'INVALID_REQUEST',
-    'parameter sequence_id must be a whole number below 2^53 or a string of up to 256 characters',
-  );
 }
 
 function headerSize(text: string, most: number): number {
@@ -86,21 +68,15 @@ function headerSize(text: string, most: number): number {
 }
 
 function parseEnvelope(bytes: Buffer): InferBody {
-  const parsed = inferBody.safeParse(parseJson(bytes));
+  const given = parseJson(bytes);
+  if (isPlainInfer(given)) return given;
+  const parsed = inferBody.safeParse(given);
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;
   throw new ServiceError('INVALID_REQUEST', `${path.join('.').slice(0, 200) || 'the body'}: ${message.slice(0, 300)}`);
 }
 
-/** @throws {ServiceError} INVALID_REQUEST */
-export function parseJson(bytes: Buffer): unknown {
-  try {
-    if (isUtf8(bytes)) return JSON.parse(bytes.toString());
-  } catch {}
-  throw new ServiceError('INVALID_REQUEST', 'the body is not valid JSON');
-}
-
-function readTensors({ inputs }: InferBody, bytes: Buffer): Tensors {
+function readTensors({ inputs }: InferBody, bytes: Buffer, gaps: ReadonlyMap<string, unknown>): Tensors {
   const tensors: Tensors = {};
   let offset = 0;
   inputs.forEach(({ name, shape, datatype, parameters, data }, i) => {
@@ -118,7 +94,11 @@ function readTensors({ inputs }: InferBody, bytes: Buffer): Tensors {
       throw new ServiceError('INVALID_REQUEST', `${where} must set only one of data and binary_data_size`);
     }
     if (bytesGiven === undefined) {
-      tensors[name] = { dtype, dims: shape, data: decodeJson(['inputs', i, 'data'], dtype, shape, data) };
+      tensors[name] = {
+        dtype,
+        dims: shape,
+        data: decodeJson(['inputs', i, 'data'], dtype, shape, data, gaps.has(name)),
+      };
       return;
     }
     const missing = offset + bytesGiven - bytes.length;
@@ -134,7 +114,7 @@ function readTensors({ inputs }: InferBody, bytes: Buffer): Tensors {
 }
 
 /** The whole body is the only input: one row, at most one open size, which the bytes tell. */
-function rawRequest(model: LoadedModel, body: Buffer): Asked {
+function rawRequest(model: Model, body: Buffer): Asked {
   const [feed, ...others] = model.signature.feeds;
   const open = feed.tensor.dims.flatMap((dim, axis) =>
     typeof dim === 'number' || axis === feed.axes.batch ? [] : [axis],
@@ -157,39 +137,29 @@ function rawRequest(model: LoadedModel, body: Buffer): Asked {
   return { request: { tensors: { [feed.tensor.name]: { dtype, dims, data } } }, binary: () => true };
 }
 
-type Parameters = Record<string, unknown> | null | undefined;
-
-function given(parameters: Parameters, name: string): unknown {
-  return parameters && Object.hasOwn(parameters, name) ? (parameters[name] ?? undefined) : undefined;
-}
-
-function flagParameter(parameters: Parameters, name: string): boolean | undefined {
-  const value = given(parameters, name);
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw new ServiceError('INVALID_REQUEST', `parameter ${name} must be true or false`);
-}
-
-function wholeParameter(parameters: Parameters, name: string): number | undefined {
-  const value = given(parameters, name);
-  if (value === undefined) return undefined;
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw new ServiceError('INVALID_REQUEST', `parameter ${name} must be a whole number of at least 0`);
-}
-
 /** The reply: JSON, and after it the tensors that are answered as bytes; `headerLength` where there are any. */
-export function encodeInfer(
-  model: LoadedModel,
+export async function encodeInfer(
   asked: Asked,
-  { outputs }: Inference,
-): { body: Buffer; headerLength?: number } {
+  { model, outputs }: Inference,
+  mostBytes: number,
+): Promise<{ body: Buffer; headerLength?: number }> {
+  let left = mostBytes;
   const chunks: Buffer[] = [];
-  const texts = outputs.map(({ name, tensor }) => {
+  const texts: string[] = [];
+  for (const { name, tensor } of outputs) {
     const head = `{"name":${JSON.stringify(name)},"datatype":"${DATATYPES[tensor.dtype]}","shape":[${tensor.dims.join()}]`;
-    if (!asked.binary(name)) return `${head},"data":${encodeJson(tensor)}}`;
+    if (!asked.binary(name)) {
+      const data = await jsonWithin(tensor, left);
+      texts.push(`${head},"data":${data}}`);
+      left -= data.length;
+      continue;
+    }
     const bytes = encodeBytes(tensor);
     chunks.push(bytes);
-    return `${head},"parameters":{"binary_data_size":${bytes.length}}}`;
-  });
+    left -= bytes.length;
+    if (left < 0) throw tooLarge(mostBytes);
+    texts.push(`${head},"parameters":{"binary_data_size":${bytes.length}}}`);
+  }
   const id = asked.id === undefined ? '' : `,"id":${JSON.stringify(asked.id)}`;
   const json = `{"model_name":${JSON.stringify(model.name)},"model_version":${JSON.stringify(model.version)}${id},"outputs":[${texts.join()}]}`;
   const header = Buffer.from(json);

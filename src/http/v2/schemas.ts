@@ -1,9 +1,16 @@
 // The envelopes of the Open Inference Protocol v2; unknown keys are let through, null is as good as absent.
 import { z } from 'zod';
+import { DATATYPES } from '../codec/tensors.ts';
+import { ANYWHERE } from '../problems.ts';
 
 const parameters = z.record(z.string(), z.unknown()).nullish();
 const size = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const MOST_TENSORS = 4096;
+export const MOST_TENSORS = 4096;
+export const MOST_AXES = 16;
+
+export const tags = ['Open Inference Protocol v2'];
+export const modelParams = z.object({ model: z.string().max(64) });
+export const versionParams = modelParams.extend({ version: z.string().max(32) });
 
 export const inferBody = z.looseObject({
   id: z.string().nullish().describe('Echoed.'),
@@ -14,8 +21,8 @@ export const inferBody = z.looseObject({
     .array(
       z.looseObject({
         name: z.string(),
-        shape: z.array(size).max(16),
-        datatype: z.string().describe('BOOL, UINT8 to UINT64, INT8 to INT64, FP16, FP32, FP64 or BYTES.'),
+        shape: z.array(size).max(MOST_AXES),
+        datatype: z.string().meta({ enum: Object.values(DATATYPES) }), // convert.ts says what is not served
         parameters: parameters.describe('`binary_data_size`: the tensor follows the JSON as so many bytes.'),
         data: z.unknown().optional().describe('Flat, or nested along the shape.'),
       }),
@@ -29,9 +36,10 @@ export const inferBody = z.looseObject({
 });
 export type InferBody = z.infer<typeof inferBody>;
 
+const datatype = z.enum(Object.values(DATATYPES));
 const metadataTensor = z.object({
   name: z.string(),
-  datatype: z.string(),
+  datatype,
   shape: z.array(z.number().int()).describe('-1 where the size is open.'),
 });
 
@@ -42,7 +50,7 @@ const inferReply = z.object({
   outputs: z.array(
     z.object({
       name: z.string(),
-      datatype: z.string(),
+      datatype,
       shape: z.array(z.number().int()),
       parameters: z.record(z.string(), z.unknown()).optional(),
       data: z.array(z.unknown()).optional(),
@@ -108,10 +116,12 @@ const error = z.object({ error: z.string() });
 const FAULTS: Record<number, string> = {
   400: 'The request is malformed.',
   401: 'No valid API key.',
-  403: 'Model control is off.',
+  403: 'Not allowed to this caller, or model control is off.',
   404: 'No such model, version or path.',
   408: 'The request did not arrive in time.',
-  413: 'The body is over the limit.',
+  409: 'A step of the sequence is in flight, or it is not what the caller believes.',
+  413: 'The body is over the limit, or the answer would be.',
+  429: 'The caller asked more often than its quota; wait the seconds in Retry-After.',
   415: 'A content coding other than gzip or deflate.',
   500: 'The fault is ours.',
   503: 'Overloaded, or not ready: try again after the seconds in Retry-After.',
@@ -121,5 +131,7 @@ const FAULTS: Record<number, string> = {
 /** The error replies of an operation, for its schema. */
 export function faults(...statuses: number[]): Record<number, object> {
   const content = { 'application/json': { schema: error } };
-  return Object.fromEntries(statuses.map(status => [status, { description: FAULTS[status], content }]));
+  return Object.fromEntries(
+    [...ANYWHERE, ...statuses].map(status => [status, { description: FAULTS[status], content }]),
+  );
 }

@@ -1,14 +1,16 @@
 // Reads an ONNX file with bounded memory: large weights stay in the file, and the decoded graph only says where they lie.
 import type { FileHandle } from 'node:fs/promises';
+import { bytesField, varint } from '../../core/protobuf.ts';
 import type { TensorProto } from './proto.ts';
 
 /** Field numbers of onnx.proto that lead to weights, by message; each names the message that it holds. */
 const DESCEND: Record<string, Record<number, string>> = {
   Model: { 7: 'Graph', 25: 'Function' },
   Function: { 7: 'Node' },
-  Graph: { 1: 'Node', 5: 'Tensor' },
+  Graph: { 1: 'Node', 5: 'Tensor', 15: 'Sparse' },
   Node: { 5: 'Attribute' },
-  Attribute: { 5: 'Tensor', 6: 'Graph', 10: 'Tensor', 11: 'Graph' },
+  Attribute: { 5: 'Tensor', 6: 'Graph', 10: 'Tensor', 11: 'Graph', 22: 'Sparse' },
+  Sparse: { 1: 'Tensor', 2: 'Tensor' },
 };
 /** Fields of TensorProto whose bytes are plain little-endian values: floatData, rawData, doubleData. */
 const PLAIN_VALUES = new Set([4, 9, 10]);
@@ -63,6 +65,11 @@ class Reader {
   }
 
   async bytes(length: number): Promise<Buffer> {
+    const at = this.position - this.#start;
+    if (at >= 0 && at + length <= this.#chunk.length) {
+      this.position += length;
+      return this.#chunk.subarray(at, at + length); // a read for each small field would take most of the time
+    }
     const buffer = Buffer.alloc(length);
     const { bytesRead } = await this.#handle.read(buffer, 0, length, this.position);
     if (bytesRead < length) throw new Error('the file ends within a field');
@@ -96,12 +103,12 @@ async function prune(reader: Reader, end: number, message: string): Promise<Buff
     if (message === 'Tensor' && PLAIN_VALUES.has(field) && length > KEEP_BYTES) {
       reader.position = start + length;
       for (const [key, value] of Object.entries({ location: INSIDE, offset: start, length })) {
-        kept.push(delimited(EXTERNAL_DATA, Buffer.concat([delimited(1, key), delimited(2, String(value))])));
+        kept.push(bytesField(EXTERNAL_DATA, Buffer.concat([bytesField(1, key), bytesField(2, String(value))])));
       }
     } else if (inner && length > KEEP_BYTES) {
-      kept.push(delimited(field, await prune(reader, start + length, inner)));
+      kept.push(bytesField(field, await prune(reader, start + length, inner)));
     } else {
-      kept.push(delimited(field, await reader.bytes(length)));
+      kept.push(bytesField(field, await reader.bytes(length)));
     }
   }
   if (reader.position !== end) throw new Error('a field ends beyond its message');
@@ -115,22 +122,6 @@ async function scalar(reader: Reader, wire: number): Promise<Buffer> {
   throw new Error(`wire type ${wire} is not used by ONNX`);
 }
 
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) {
-      bytes.push(rest);
-      return Buffer.from(bytes);
-    }
-    bytes.push((rest % 128) + 128);
-  }
-}
-
-function delimited(field: number, content: Buffer | string): Buffer {
-  const bytes = Buffer.from(content as string);
-  return Buffer.concat([varint(field * 8 + LENGTH_DELIMITED), varint(bytes.length), bytes]);
-}
-
 /** Calls `visit` with the file's bytes from `offset` on, a chunk at a time; chunks but the last hold whole 8-byte words. */
 export async function scan(
   handle: FileHandle,
@@ -138,9 +129,9 @@ export async function scan(
   length: number,
   visit: (chunk: Uint8Array) => void,
 ): Promise<void> {
+  const chunk = new Uint8Array(Math.min(CHUNK_BYTES, length)); // one for all: a new one each waits long for the collector
   for (let done = 0; done < length; ) {
-    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, length - done));
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset + done);
+    const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, length - done), offset + done);
     if (bytesRead === 0) throw new Error('the file ends within a weight');
     const whole = done + bytesRead === length ? bytesRead : bytesRead - (bytesRead % 8);
     if (whole === 0) throw new Error('the file ends within a weight');

@@ -20,6 +20,8 @@ const root = protobuf.Root.fromJSON({
     FunctionProto: {
       fields: {
         name: { type: 'string', id: 1 },
+        input: { rule: 'repeated', type: 'string', id: 4 },
+        output: { rule: 'repeated', type: 'string', id: 5 },
         node: repeated('NodeProto', 7),
         domain: { type: 'string', id: 10 },
       },
@@ -28,13 +30,16 @@ const root = protobuf.Root.fromJSON({
       fields: {
         node: repeated('NodeProto', 1),
         initializer: repeated('TensorProto', 5),
+        sparseInitializer: repeated('SparseTensorProto', 15),
         input: repeated('ValueInfoProto', 11),
         output: repeated('ValueInfoProto', 12),
       },
     },
     NodeProto: {
       fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
         output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
         opType: { type: 'string', id: 4 },
         attribute: repeated('AttributeProto', 5),
         domain: { type: 'string', id: 7 },
@@ -43,11 +48,18 @@ const root = protobuf.Root.fromJSON({
     AttributeProto: {
       fields: {
         name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
         t: { type: 'TensorProto', id: 5 },
         g: { type: 'GraphProto', id: 6 },
+        floats: repeated('float', 7),
+        ints: repeated('int64', 8),
+        strings: repeated('bytes', 9),
         tensors: repeated('TensorProto', 10),
         graphs: repeated('GraphProto', 11),
+        type: { type: 'int32', id: 20 },
+        sparseTensor: { type: 'SparseTensorProto', id: 22 },
       },
     },
     TensorProto: {
@@ -56,6 +68,8 @@ const root = protobuf.Root.fromJSON({
         dataType: { type: 'int32', id: 2 },
         floatData: repeated('float', 4),
         int32Data: repeated('int32', 5),
+        stringData: repeated('bytes', 6),
+        int64Data: repeated('int64', 7),
         name: { type: 'string', id: 8 },
         rawData: { type: 'bytes', id: 9 },
         doubleData: repeated('double', 10),
@@ -63,14 +77,31 @@ const root = protobuf.Root.fromJSON({
         dataLocation: { type: 'int32', id: 14 },
       },
     },
+    SparseTensorProto: { fields: { values: { type: 'TensorProto', id: 1 }, indices: { type: 'TensorProto', id: 2 } } },
     StringEntry: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
-    TypeProto: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
+    TypeProto: {
+      fields: {
+        tensorType: { type: 'TensorType', id: 1 },
+        sequenceType: { type: 'bytes', id: 4 },
+        mapType: { type: 'bytes', id: 5 },
+        sparseTensorType: { type: 'bytes', id: 8 },
+        optionalType: { type: 'bytes', id: 9 },
+      },
+    },
     TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'Shape', id: 2 } } },
     Shape: { fields: { dim: repeated('Dim', 1) } },
     Dim: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
   },
 });
+
+/** A 64-bit number: protobufjs gives an object where it does not fit. */
+export type Long = number | { toNumber(): number };
+
+export interface SparseTensorProto {
+  values?: TensorProto;
+  indices?: TensorProto;
+}
 
 export interface TensorProto {
   name: string;
@@ -78,31 +109,59 @@ export interface TensorProto {
   dataType: number;
   floatData: number[];
   int32Data: number[];
+  stringData: Uint8Array[];
+  int64Data: Long[];
   doubleData: number[];
   rawData: Uint8Array;
   externalData: { key: string; value: string }[];
   dataLocation: number;
 }
+/** What is no tensor is only known to be there. */
+export interface TypeProto {
+  tensorType?: { elemType: number; shape?: { dim: { dimValue: number; dimParam: string }[] } };
+  sequenceType?: Uint8Array;
+  mapType?: Uint8Array;
+  sparseTensorType?: Uint8Array;
+  optionalType?: Uint8Array;
+}
 export interface ValueInfoProto {
   name: string;
-  type?: { tensorType?: { elemType: number; shape?: { dim: { dimValue: number; dimParam: string }[] } } };
+  type?: TypeProto;
+}
+export interface AttributeProto {
+  name: string;
+  type: number;
+  f: number;
+  i: Long;
+  s: Uint8Array;
+  t?: TensorProto;
+  g?: GraphProto;
+  floats: number[];
+  ints: Long[];
+  strings: Uint8Array[];
+  tensors: TensorProto[];
+  graphs: GraphProto[];
+  sparseTensor?: SparseTensorProto;
 }
 export interface NodeProto {
+  name: string;
+  input: string[];
   output: string[];
   opType: string;
   domain: string;
-  attribute: {
-    name: string;
-    i: number | { toNumber(): number };
-    t?: TensorProto;
-    g?: GraphProto;
-    tensors: TensorProto[];
-    graphs: GraphProto[];
-  }[];
+  attribute: AttributeProto[];
+}
+export interface FunctionProto {
+  name: string;
+  domain: string;
+  input: string[];
+  output: string[];
+  node: NodeProto[];
 }
 export interface GraphProto {
   node: NodeProto[];
   initializer: TensorProto[];
+  sparseInitializer: SparseTensorProto[];
   input: ValueInfoProto[];
   output: ValueInfoProto[];
 }
@@ -110,9 +169,9 @@ export interface ModelProto {
   producerName: string;
   producerVersion: string;
   graph?: GraphProto;
-  opsetImport: { domain: string; version: number | { toNumber(): number } }[];
+  opsetImport: { domain: string; version: Long }[];
   metadataProps: { key: string; value: string }[];
-  functions: { name: string; domain: string; node: NodeProto[] }[];
+  functions: FunctionProto[];
 }
 
 /** Decodes a ModelProto; byte fields are views of `bytes`. @throws if the bytes are no protobuf of this shape. */

@@ -24,7 +24,7 @@ describe('a certificate', () => {
 
   it('is kept for graphs with a manifest whose rows or lengths may not mix', async () => {
     const found = ['batch-mean', 'padded-last'].map(name => {
-      const { mixing, inferred, certificate } = app.service.registry.get(name);
+      const { mixing, inferred, certificate } = app.service.models.get(name);
       return { mixing, inferred, rows: certificate.rows, lengths: certificate.lengths };
     });
     assert.deepEqual(found, [
@@ -52,7 +52,7 @@ describe('a certificate', () => {
     it(`that were wrong would be noticed: ${name} as ${JSON.stringify(rules)}, ${why}`, async () => {
       const honest = await crowd(app, origin, name);
       assert.deepEqual(honest.faults, []);
-      const model = app.service.registry.get(name);
+      const model = app.service.models.get(name);
       const { batcher } = model;
       const end = await force(app, name, `${ROOT}${folderOf(name)}/1/model.onnx`, rules);
       try {
@@ -82,8 +82,8 @@ describe('two hundred heads', () => {
   });
   after(() => app?.close());
 
-  const exampleOf = (name: string) => app.service.registry.get(name).example;
-  const namesOf = (name: string) => app.service.registry.get(name).signature.heads.map(({ spec }) => spec.name);
+  const exampleOf = (name: string) => app.service.models.get(name).example;
+  const namesOf = (name: string) => app.service.models.get(name).signature.heads.map(({ spec }) => spec.name);
 
   it('leave document, description and reply of a usable size', async () => {
     const names = namesOf('tl-200heads');

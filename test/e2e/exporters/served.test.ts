@@ -22,12 +22,12 @@ describe('exported graphs without a manifest', () => {
   });
   after(() => app?.close());
 
-  const modelOf = (name: string) => app.service.registry.get(name);
+  const modelOf = (name: string) => app.service.models.get(name);
 
   it('are all served', () => {
     assert.ok(entries.length >= 40, `${entries.length} graphs`);
-    assert.deepEqual(app.service.registry.refused, []);
-    const names = app.service.registry.all().map(({ name, inferred }) => [name, inferred]);
+    assert.deepEqual(app.service.models.refused, []);
+    const names = app.service.models.all().map(({ name, inferred }) => [name, inferred]);
     assert.deepEqual(
       names,
       entries.map(({ name }) => [name, true]).sort(([a], [b]) => (a < b ? -1 : 1)),

@@ -4,8 +4,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { stateBytes } from '../../../src/service/state/state.ts';
 import { SETTINGS } from '../../../src/settings.ts';
+import { stateBytes } from '../../../src/state/bytes.ts';
 import { TokenSealer } from '../../../src/state/token.ts';
 import { openFixture } from '../../support/models/models.ts';
 import { WEATHER } from '../../support/models/served-copies.ts';
@@ -27,7 +27,7 @@ describe('docs/state.md', () => {
   async function outputs(block: string): Promise<string[]> {
     const local = block.replaceAll('localhost:8080', new URL(server.origin).host).replaceAll('curl ', 'curl --fail ');
     const script = `set -euo pipefail\n${local.replace(/^(curl.*)$/gm, '$1; echo')}`;
-    const { stdout } = await run('bash', ['-c', script], { timeout: 30_000 });
+    const { stdout } = await run('bash', ['-c', script], { timeout: 600_000 });
     return stdout.trimEnd().split('\n');
   }
 

@@ -1,7 +1,7 @@
 // What cannot be continued is refused with the reason, and a graph whose state minds padding gets none.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { randomNumbers, randomSequence } from '../../../src/service/samples.ts';
+import { randomNumbers, randomSequence } from '../../../src/proof/samples.ts';
 import { type Client, clientOf } from '../../support/client/client.ts';
 import { assertSame, Continuing, json, piece, restForm, v2Form } from '../../support/client/continuing.ts';
 import { problemOf } from '../../support/client/contract.ts';
@@ -18,7 +18,7 @@ describe('models that cannot be continued', () => {
   let app: TestApp;
   let call: Client;
   const random = randomNumbers(9);
-  const modelOf = (name: string) => app.service.registry.get(name);
+  const modelOf = (name: string) => app.service.models.get(name);
   const sampleOf = (name: string, length: number) => randomSequence(modelOf(name).signature, length, random);
 
   before(async () => {

@@ -1,7 +1,7 @@
 // The life of a stream over REST: steps, refusals and failures that leave it as it was, one step at a time, its end.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { randomNumbers, randomSequence } from '../../../src/service/samples.ts';
+import { randomNumbers, randomSequence } from '../../../src/proof/samples.ts';
 import { type Client, clientAt, listen } from '../../support/client/client.ts';
 import { assertSame, Continuing, json, piece } from '../../support/client/continuing.ts';
 import { problemOf } from '../../support/client/contract.ts';
@@ -11,8 +11,6 @@ import { until } from '../../support/runner/until.ts';
 import { startApp, type TestApp } from '../../support/server/service.ts';
 
 const STREAMS = '/v1/models/lstm/streams';
-/** Two versions of one model, one of the other. */
-const WORKERS = 3;
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
 describe('a stream', () => {
@@ -24,34 +22,39 @@ describe('a stream', () => {
   const sample = (length: number) => randomSequence(way.model.signature, length, random);
   const infoOf = async (stream: string) => json(call(`${STREAMS}/${stream}`));
   const within = (ms: number) => ({ headers: { 'x-request-timeout-ms': String(ms) } });
-  const idle = () => until('nothing is under way', () => app.service.registry.get('lstm').batcher.pending === 0);
+  const idle = () => until('nothing is under way', () => app.service.models.get('lstm').batcher.pending === 0);
 
   before(async () => {
     app = await startApp(
       {
         POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm', 'models/recurrent'),
         POLYHEAD_WORKERS: '1',
+        POLYHEAD_THREADS: '1',
         POLYHEAD_EXECUTION_PROVIDER: 'cpu',
       },
       GATED_WORKER,
     );
     call = await clientAt(await listen(app));
-    way = new Continuing(app.service.registry.get('lstm'), call);
+    way = new Continuing(app.service.models.get('lstm'), call);
   });
-  beforeEach(() => gate.order({ type: 'pass' }, WORKERS));
+  beforeEach(() => gate.order({ type: 'pass' }));
   after(() => app.close());
 
   it('tells what it is from its opening to its end', async () => {
     const opened = await json(call(STREAMS, { method: 'POST' }), 201);
     assert.match(opened.stream, /^[0-9a-f-]{36}$/);
-    assert.deepEqual([opened.model, opened.version, opened.length], ['lstm', '2', 0]);
+    assert.deepEqual([opened.model, opened.version, opened.length, opened.stateBytes], ['lstm', '2', 0, 0]);
     assert.equal(opened.created, opened.used);
     assert.deepEqual(await infoOf(opened.stream), opened);
     const reply = await way.step(opened.stream, sample(4));
     assert.equal(reply.headers['x-batch-size'], '1');
     assert.match(String(reply.headers['server-timing']), /^queue;dur=[\d.]+, run;dur=[\d.]+$/);
     const { prediction, ...head } = JSON.parse(reply.text);
-    assert.deepEqual(head, { stream: opened.stream, model: 'lstm', version: '2', length: 4 });
+    const kept = way.model.signature.state.map(({ input, axes }) =>
+      input.dims.reduce<number>((size, dim, axis) => (axis === axes.batch ? size : size * Number(dim)), 4),
+    );
+    const stateBytes = kept.reduce((sum, size) => sum + size); // float32 of h and c
+    assert.deepEqual(head, { stream: opened.stream, model: 'lstm', version: '2', length: 4, stateBytes });
     assert.deepEqual(Object.keys(prediction), ['length', 'heads'], 'the state stays with the server');
     const { used, created, ...rest } = await infoOf(opened.stream);
     assert.deepEqual({ ...rest, created }, { ...head, created: opened.created });
@@ -126,28 +129,28 @@ describe('a stream', () => {
     problemOf(await call(steps, { body: { ...body, after: 4 } }), 409, 'STREAM_CONFLICT');
     problemOf(await call(steps, { body: '{"sequence":' }), 400, 'INVALID_REQUEST');
 
-    await gate.order({ type: 'hold' }, WORKERS);
+    await gate.order({ type: 'hold' });
     problemOf(await call(steps, { body, ...within(80) }), 504, 'DEADLINE_EXCEEDED');
-    await gate.order({ type: 'pass' }, WORKERS);
+    await gate.order({ type: 'pass' });
 
-    await gate.order({ type: 'hold' }, WORKERS);
+    await gate.order({ type: 'hold' });
     const leaving = new AbortController();
     const left = call(steps, { body, signal: leaving.signal }).catch(error => error.name);
     await gate.started(1);
     leaving.abort();
     assert.equal(await left, 'AbortError');
     await idle();
-    await gate.order({ type: 'pass' }, WORKERS);
+    await gate.order({ type: 'pass' });
 
-    await gate.order({ type: 'fail' }, WORKERS);
+    await gate.order({ type: 'fail' });
     problemOf(await call(steps, { body }), 500, 'INFERENCE_FAILED');
-    await gate.order({ type: 'hold' }, WORKERS);
+    await gate.order({ type: 'hold' });
     const lost = call(steps, { body });
     await gate.started(1);
-    await gate.order({ type: 'crash' }, WORKERS);
+    await gate.order({ type: 'crash' });
     problemOf(await lost, 500, 'INFERENCE_FAILED');
     await until('the worker is back', async () => (await call('/readyz')).status === 200);
-    await gate.order({ type: 'pass' }, WORKERS);
+    await gate.order({ type: 'pass' });
 
     assert.deepEqual(await infoOf(stream), before);
     const { prediction, length } = await json(way.step(stream, part(5, 12), 5));
@@ -158,13 +161,13 @@ describe('a stream', () => {
   it('takes one step at a time, and cannot be ended in the middle of one', async () => {
     const sequence = sample(6);
     const stream = await way.openStream();
-    await gate.order({ type: 'hold' }, WORKERS);
+    await gate.order({ type: 'hold' });
     const first = way.step(stream, piece(way.model.signature, sequence, 0, 2));
     await gate.started(1);
     problemOf(await way.step(stream, sample(3)), 409, 'STREAM_CONFLICT');
     problemOf(await call(`${STREAMS}/${stream}`, { method: 'DELETE' }), 409, 'STREAM_CONFLICT');
     assert.equal((await infoOf(stream)).length, 0);
-    await gate.order({ type: 'pass' }, WORKERS);
+    await gate.order({ type: 'pass' });
     assert.equal((await first).status, 200);
     const rest = await json(way.step(stream, piece(way.model.signature, sequence, 2, 6)));
     assertSame(rest.prediction.heads, await way.whole(sequence), 0);
@@ -192,7 +195,7 @@ describe('a stream', () => {
   });
 
   it('may become longer than one call may be', async () => {
-    const model = app.service.registry.get('recurrent');
+    const model = app.service.models.get('recurrent');
     const long = new Continuing(model, call);
     const stream = await long.openStream();
     for (let i = 1; i <= 3; i++) {

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { randomNumbers, randomSequence } from '../../../src/service/samples.ts';
+import { randomNumbers, randomSequence } from '../../../src/proof/samples.ts';
+import { patient } from '../../../src/service/caller.ts';
 import { Service } from '../../../src/service/service.ts';
-import { stateBytes } from '../../../src/service/state/state.ts';
+import { stateBytes, stateDigest } from '../../../src/state/bytes.ts';
 import { TokenSealer } from '../../../src/state/token.ts';
 import { type Client, clientOf } from '../../support/client/client.ts';
 import { assertSame, Continuing, json, piece, restForm } from '../../support/client/continuing.ts';
@@ -28,7 +29,7 @@ describe('state tokens', () => {
     const app = await startApp({ ...ENV, ...env });
     apps.push(app);
     const call = await clientOf(app);
-    return { call, app, way: new Continuing(app.service.registry.get('weather'), call) };
+    return { call, app, way: new Continuing(app.service.models.get('weather'), call) };
   };
   const first = start({ POLYHEAD_STATE_KEY: OLD });
   const sample = (way: Continuing, length: number) => randomSequence(way.model.signature, length, random);
@@ -82,16 +83,16 @@ describe('state tokens', () => {
 
   it('are refused with their place, and nothing of the request runs', async () => {
     const { call, way, app } = await first;
-    const { signature, name, version } = app.service.registry.get('weather');
+    const { signature, name, version } = app.service.models.get('weather');
     const sequences = [sample(way, 2), sample(way, 2)].map(s => restForm(signature, s));
     const { state } = await way.tokenStep(sample(way, 2), null);
-    const foreign = new Continuing(app.service.registry.get('storms'), call);
+    const foreign = new Continuing(app.service.models.get('storms'), call);
     const storms = await foreign.tokenStep(randomSequence(foreign.model.signature, 2, random), null);
-    const binding = { model: name, version, digest: app.service.registry.get('weather').graph.sha256 };
+    const binding = { model: name, version, digest: stateDigest(signature, app.service.models.get('weather').graph) };
     const expired = new TokenSealer([Buffer.from(OLD, 'base64')], 1);
     const old = expired.seal(Buffer.alloc(stateBytes(signature)), binding, Date.now() - 1001);
     const flipped = state.slice(0, -8) + (state.at(-8) === 'A' ? 'B' : 'A') + state.slice(-7);
-    const { rows } = app.service.registry.get('weather').statistics;
+    const { rows } = app.service.models.get('weather').statistics;
     for (const [token, words] of [
       [storms.state, /belongs to another model, version or graph/],
       [old, /has expired/],
@@ -124,7 +125,7 @@ describe('state tokens', () => {
     for (const states of ['x', [1, null], [{}, null]]) {
       problemOf(await call(PREDICT, { body: { sequences, states } }), 400, 'INVALID_REQUEST');
     }
-    assert.equal(app.service.registry.get('weather').statistics.rows, rows);
+    assert.equal(app.service.models.get('weather').statistics.rows, rows);
   });
 
   it('expire', async () => {
@@ -162,8 +163,8 @@ describe('state tokens', () => {
     let states: (string | null)[] = steps.map(() => null);
     const rounds = async (count: number) => {
       for (let i = 0; i < count; i++) {
-        const request = { sequences: steps, states, returnState: true, timeoutMs: 10_000 };
-        const { predictions } = await service.predict('weather', undefined, request).call.done;
+        const request = { sequences: steps, states, returnState: true };
+        const { predictions } = await service.predict({ model: 'weather' }, request, patient(10_000));
         states = predictions.map(({ token }) => token as string);
       }
     };

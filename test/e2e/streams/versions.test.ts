@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { randomNumbers, randomSequence } from '../../../src/service/samples.ts';
+import { randomNumbers, randomSequence } from '../../../src/proof/samples.ts';
 import { type Client, clientOf } from '../../support/client/client.ts';
 import { assertSame, Continuing, json, piece, restForm, v2Form } from '../../support/client/continuing.ts';
 import { problemOf } from '../../support/client/contract.ts';
@@ -24,7 +24,7 @@ describe('a version that others join and leave', () => {
     const reply = await inject(app.app, `/v2/repository/models/weather/${action}`, { body: {} });
     assert.equal(reply.status, 200, reply.text);
   };
-  const versions = () => app.service.registry.versions('weather');
+  const versions = () => app.service.models.versions('weather');
   const infer = (sequence: typeof days, parameters: object) =>
     inject(app.app, '/v2/models/weather/infer', {
       body: { inputs: v2Form(way.model.signature, sequence), parameters },
@@ -47,7 +47,7 @@ describe('a version that others join and leave', () => {
       POLYHEAD_WORKERS: '1',
     });
     call = await clientOf(app);
-    way = new Continuing(app.service.registry.get('weather', '1'), call);
+    way = new Continuing(app.service.models.get('weather', '1'), call);
     days = randomSequence(way.model.signature, 10, random);
     whole = await way.whole(part(0, 6));
     stream = await way.openStream();

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isRowInput } from '../../../src/model/signature.ts';
+import { randomNumbers, randomSequence } from '../../../src/proof/samples.ts';
 import type { Sequence } from '../../../src/sequence/sequence.ts';
-import { randomNumbers, randomSequence } from '../../../src/service/samples.ts';
 import { readCatalogue } from '../../../tools/exporters-matrix.ts';
-import { assertSame, Continuing, type Model, piece, type Said } from '../../support/client/continuing.ts';
+import { assertSame, type ContinuedModel, Continuing, piece, type Said } from '../../support/client/continuing.ts';
 import { type Call, inject } from '../../support/client/exchange.ts';
 import { between, pick } from '../../support/models/models.ts';
 import { repositoryOf } from '../../support/models/served-copies.ts';
@@ -20,18 +20,18 @@ const STREAMS = 32;
 const random = randomNumbers(70);
 
 /** The largest difference that the certificate leaves room for. */
-function toleranceOf({ certificate }: Model): number {
+function toleranceOf({ certificate }: ContinuedModel): number {
   const verdicts = [certificate, certificate.state].map(verdict => verdict?.rows);
   return certificate.state?.continues === 'exact' && !verdicts.includes('tolerance') ? 0 : 1e-5;
 }
 
-function sampleOf({ signature }: Model, most: number): Sequence {
+function sampleOf({ signature }: ContinuedModel, most: number): Sequence {
   const maximum = Math.min(...signature.inputs.map(({ spec }) => (isRowInput(spec) ? spec.time.maximum : Infinity)));
   return randomSequence(signature, between(random, 1, Math.min(most, maximum)), random);
 }
 
 /** A sequence cut at random, perhaps at every step, perhaps nowhere. */
-function cut({ signature }: Model, sequence: Sequence): Sequence[] {
+function cut({ signature }: ContinuedModel, sequence: Sequence): Sequence[] {
   const most = pick(random, [1, 3, 10, 40]);
   const pieces: Sequence[] = [];
   for (let from = 0; from < sequence.length; ) {
@@ -46,7 +46,7 @@ describe('chunked equals whole', () => {
   let app: TestApp;
   let ids = 1000;
   const send = (path: string, call?: Call) => inject(app.app, path, call);
-  const continuing = (name: string) => new Continuing(app.service.registry.get(name), send);
+  const continuing = (name: string) => new Continuing(app.service.models.get(name), send);
 
   before(async () => {
     app = await startApp({
@@ -64,7 +64,7 @@ describe('chunked equals whole', () => {
 
   it('knows every state pair of the catalogue, whatever the names', () => {
     for (const { name, truth } of CATALOGUE) {
-      const { manifest, certificate } = app.service.registry.get(name);
+      const { manifest, certificate } = app.service.models.get(name);
       assert.deepEqual(
         [...manifest.state].map(({ input, output }) => `${input} ${output}`).sort(),
         truth.state.map(({ input, output }) => `${input} ${output}`).sort(),
@@ -123,7 +123,7 @@ describe('chunked equals whole', () => {
       }
       assert.ok(answered > 0);
       const largest = Math.max(
-        ...app.service.registry
+        ...app.service.models
           .get(name)
           .statistics.sizes()
           .map(({ size }) => size),

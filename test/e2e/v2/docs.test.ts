@@ -24,7 +24,7 @@ describe('docs/protocol.md', () => {
       const { host } = new URL(server.origin);
       const local = command.replaceAll('localhost:8080', host).replace(/^curl/, 'curl --fail');
       assert.ok(local.includes(host));
-      const { stdout } = await run('bash', ['-c', local], { timeout: 30_000 });
+      const { stdout } = await run('bash', ['-c', local], { timeout: 600_000 });
       const reply = JSON.parse(stdout);
       assert.ok(!('error' in reply));
       if (command.includes('/infer')) {

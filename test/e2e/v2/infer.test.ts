@@ -175,7 +175,7 @@ describe('infer requests in the queue', () => {
     await gate.order({ type: 'pass' });
     await app.close();
   });
-  const pending = () => app.service.registry.get('tl-lstm').batcher.pending;
+  const pending = () => app.service.models.get('tl-lstm').batcher.pending;
 
   it('time out after the microseconds they give: 504, and count as failed', async () => {
     await gate.order({ type: 'hold' });

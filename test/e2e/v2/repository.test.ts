@@ -40,7 +40,12 @@ describe('model control', () => {
   before(async () => {
     gate = new Gate();
     app = await startApp(
-      { POLYHEAD_MODEL_REPOSITORY: repository.root, POLYHEAD_WORKERS: '1', POLYHEAD_MODEL_CONTROL: 'explicit' },
+      {
+        POLYHEAD_MODEL_REPOSITORY: repository.root,
+        POLYHEAD_WORKERS: '1',
+        POLYHEAD_THREADS: '1',
+        POLYHEAD_MODEL_CONTROL: 'explicit',
+      },
       GATED_WORKER,
     );
   });
@@ -97,9 +102,13 @@ describe('model control', () => {
     const old = await answer();
     for (const bad of ['nan-weight', 'wrong-golden', 'truncated', 'not-onnx', 'wrong-heads']) {
       publish(`test/fixtures/broken/${bad}/1`);
-      errorOf(await post(LOAD), 400, /^the model was refused; the log says why$/);
+      const refused = await post(LOAD);
+      assert.equal(refused.status, 400);
+      assert.match(JSON.parse(refused.bytes.toString()).error, /^the model was refused: m\/1: /);
       assert.equal(await answer(), old, bad);
-      assert.deepEqual((await index())[0], { name: 'm', version: '1', state: 'READY', reason: '' });
+      const [{ reason, ...entry }] = await index();
+      assert.deepEqual(entry, { name: 'm', version: '1', state: 'READY' });
+      assert.match(reason, /^m\/1: /, 'whoever may load a model is told why it was refused');
     }
     publish('test/fixtures/models/lstm/2');
     assert.equal((await post(LOAD)).status, 200);
@@ -131,7 +140,7 @@ describe('model control', () => {
   });
 
   it('unload: what is in flight is answered, what comes after is 404', async () => {
-    await gate.order({ type: 'hold' }, 2);
+    await gate.order({ type: 'hold' });
     const held = call(INFER, BODY);
     await gate.started(1);
     const unloading = post(UNLOAD, '{"parameters":{"unload_dependents":false}}');
@@ -139,7 +148,7 @@ describe('model control', () => {
     errorOf(await call(INFER, BODY), 404);
     for (const suffix of ['', '/ready', '/config', '/stats', '/versions/1'])
       errorOf(await call(`/v2/models/m${suffix}`), 404);
-    await gate.order({ type: 'pass' }, 2);
+    await gate.order({ type: 'pass' });
     answerOf(await held);
     assert.equal((await unloading).status, 200);
     assert.deepEqual((await index())[0], { name: 'm', version: '1', state: 'UNAVAILABLE', reason: 'unloaded' });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { float32Text } from '../../../src/http/codec/float32.ts';
-import { randomNumbers } from '../../../src/service/samples.ts';
+import { randomNumbers } from '../../../src/proof/samples.ts';
 
 /** Significant digits of a decimal text. */
 function digitsOf(text: string): number {

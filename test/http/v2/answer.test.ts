@@ -9,20 +9,17 @@ import { rawModel } from '../../support/models/raw-model.ts';
 
 describe('the answer', () => {
   const tensor = (dtype: DType, data: Float32Array | Uint16Array | string[]) => ({ dtype, dims: [data.length], data });
-  const answer = (asked: Pick<Asked, 'binary' | 'id'>) => {
+  const answer = (asked: Pick<Asked, 'binary' | 'id'>, mostBytes = 1e6) => {
     const outputs = [
       { name: 'a"', tensor: tensor('string', ['é', '']) },
       { name: 'b', tensor: tensor('float32', Float32Array.of(0.5, Number.NaN)) },
     ];
-    return encodeInfer(
-      rawModel([info('x', 'float32', ['batch', 'time', 2])]),
-      asked as Asked,
-      { outputs } as unknown as Parameters<typeof encodeInfer>[2],
-    );
+    const model = rawModel([info('x', 'float32', ['batch', 'time', 2])]);
+    return encodeInfer(asked as Asked, { model, outputs } as unknown as Parameters<typeof encodeInfer>[1], mostBytes);
   };
 
-  it('is JSON alone without a header length where nothing is binary', () => {
-    const { body, headerLength } = answer({ binary: () => false, id: 'é"' });
+  it('is JSON alone without a header length where nothing is binary', async () => {
+    const { body, headerLength } = await answer({ binary: () => false, id: 'é"' });
     assert.equal(headerLength, undefined);
     assert.deepEqual(JSON.parse(body.toString()), {
       model_name: 'm',
@@ -35,8 +32,8 @@ describe('the answer', () => {
     });
   });
 
-  it('has the bytes after the JSON in the order of the outputs, exact where JSON says null', () => {
-    const { body, headerLength } = answer({ binary: () => true });
+  it('has the bytes after the JSON in the order of the outputs, exact where JSON says null', async () => {
+    const { body, headerLength } = await answer({ binary: () => true });
     const json = JSON.parse(body.toString('utf8', 0, headerLength));
     assert.ok(!('id' in json));
     assert.deepEqual(json.outputs, [
@@ -45,7 +42,15 @@ describe('the answer', () => {
     ]);
     const expected = Buffer.concat([bytesOf('BYTES', ['é', '']), bytesOf('FP32', [0.5, Number.NaN])]);
     assert.deepEqual(body.subarray(headerLength), expected);
-    const mixed = answer({ binary: name => name === 'b' });
+    const mixed = await answer({ binary: name => name === 'b' });
     assert.deepEqual(mixed.body.subarray(mixed.headerLength), bytesOf('FP32', [0.5, Number.NaN]));
+  });
+
+  it('is refused beyond a bound, whatever its form', async () => {
+    for (const binary of [true, false]) {
+      const { body } = await answer({ binary: () => binary });
+      await assert.rejects(answer({ binary: () => binary }, 10), { code: 'ANSWER_TOO_LARGE' });
+      assert.ok(body.length > 10);
+    }
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DType } from '../../../src/core/tensor.ts';
 import { parseInfer } from '../../../src/http/v2/convert.ts';
-import type { LoadedModel } from '../../../src/service/loaded-model.ts';
+import type { Model } from '../../../src/service/model.ts';
 import { bytesOf, type Value, WIDTHS } from '../../support/client/v2.ts';
 import { info } from '../../support/models/models.ts';
 import { assertRefused, rawModel } from '../../support/models/raw-model.ts';
@@ -139,7 +139,7 @@ describe('binary_data_size', () => {
 });
 
 describe('raw binary requests', () => {
-  const raw = (model: LoadedModel, body: Buffer) => {
+  const raw = (model: Model, body: Buffer) => {
     const asked = parseInfer(model, body, '0');
     assert.equal(asked.binary('y'), true);
     return Object.values(asked.request.tensors)[0];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { digestFile } from '../../../src/model/weights.ts';
+import { digestFile } from '../../../src/model/onnx/weights.ts';
 import { TemporaryRepository } from '../../support/models/repository.ts';
 import { FIXTURES } from '../../support/server/service.ts';
 

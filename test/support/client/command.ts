@@ -14,13 +14,19 @@ export interface Invocation {
   /** What is written to its standard input, which then ends. */
   readonly input?: string;
   readonly env?: Record<string, string>;
+  /** What runs it, if not this Node alone: such as an emulator, and Node. */
+  readonly node?: readonly string[];
 }
 
-const WITHIN_MS = 120_000;
+/** When a run is taken to hang. */
+const HANGS_MS = 3_600_000;
 
 /** Runs `polyhead <args>` in the repository's root to its end. */
-export async function polyhead(args: readonly string[], { input = '', env = {} }: Invocation = {}): Promise<Result> {
-  const child = spawn(process.execPath, [`${ROOT}dist/src/cli/polyhead.js`, ...args], {
+export async function polyhead(
+  args: readonly string[],
+  { input = '', env = {}, node = [process.execPath] }: Invocation = {},
+): Promise<Result> {
+  const child = spawn(node[0], [...node.slice(1), `${ROOT}dist/src/cli/polyhead.js`, ...args], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
@@ -29,7 +35,7 @@ export async function polyhead(args: readonly string[], { input = '', env = {} }
       POLYHEAD_CERTIFICATE_CACHE: 'false',
       ...env,
     },
-    timeout: WITHIN_MS,
+    timeout: HANGS_MS,
     killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };

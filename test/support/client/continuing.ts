@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { isRowInput, rowTimeAxis, type Signature } from '../../../src/model/signature.ts';
 import { nest, plainValues } from '../../../src/sequence/nested.ts';
-import type { Part, Sequence } from '../../../src/sequence/sequence.ts';
-import type { LoadedModel } from '../../../src/service/loaded-model.ts';
+import type { Part } from '../../../src/sequence/rows.ts';
+import type { Sequence } from '../../../src/sequence/sequence.ts';
+import type { Model } from '../../../src/service/model.ts';
 import type { Call, Reply } from './exchange.ts';
 
 export type Send = (path: string, call?: Call) => Promise<Reply>;
-export type Model = Pick<LoadedModel, 'name' | 'signature' | 'certificate'>;
+export type ContinuedModel = Pick<Model, 'name' | 'signature' | 'certificate'>;
 /** What heads, or graph outputs, said, by name. */
 export type Said = Record<string, unknown>;
 
@@ -67,11 +68,11 @@ export function v2Form(signature: Signature, sequence: Sequence): object[] {
 }
 
 export class Continuing {
-  readonly model: Model;
+  readonly model: ContinuedModel;
   readonly #send: Send;
   readonly #base: string;
 
-  constructor(model: Model, send: Send) {
+  constructor(model: ContinuedModel, send: Send) {
     this.model = model;
     this.#send = send;
     this.#base = `/v1/models/${model.name}`;

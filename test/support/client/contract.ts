@@ -55,12 +55,8 @@ export class Contract {
       return;
     }
     assert.ok(response.content?.[media], `${call}: the document does not list ${media}`);
-    const value = media.endsWith('json') ? JSON.parse(reply.text) : reply.text;
-    this.#validate(
-      ['paths', path, method.toLowerCase(), 'responses', `${reply.status}`, 'content', media],
-      value,
-      call,
-    );
+    const place = ['paths', path, method.toLowerCase(), 'responses', `${reply.status}`, 'content', media];
+    for (const value of valuesOf(media, reply.text)) this.#validate(place, value, call);
   }
 
   #checkProblem(call: string, method: string, reply: Reply): void {
@@ -87,6 +83,13 @@ export class Contract {
     const valid = validate(value);
     assert.ok(valid, `${call} does not fit its schema: ${JSON.stringify(validate.errors?.slice(0, 3))}`);
   }
+}
+
+/** What a schema describes: a document, each line, or the data of each event. */
+function valuesOf(media: string, text: string): unknown[] {
+  if (media === 'application/x-ndjson') return text.trimEnd().split('\n').map(line => JSON.parse(line)); // biome-ignore format: one line
+  if (media === 'text/event-stream') return [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data));
+  return [media.endsWith('json') ? JSON.parse(text) : text];
 }
 
 export function assertNothingInside(text: string): void {

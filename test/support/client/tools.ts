@@ -23,15 +23,44 @@ async function attempt<T>(what: string, make: () => Promise<T>): Promise<Made<T>
   }
 }
 
-/** A Python that has the clients. */
+/** A Python that has the clients, and MLServer's types without MLServer. */
 export function clientPython(folder: string): Promise<Made<string>> {
-  return attempt('the Python clients cannot be installed', async () => {
-    const python = path.join(folder, 'venv/bin/python');
-    await run('python3', ['-m', 'venv', path.join(folder, 'venv')], { timeout: 60_000 });
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', `${HERE}/requirements.txt`];
-    await run(python, pip, { timeout: 300_000 });
-    return python;
+  return attempt('the Python clients cannot be installed', () =>
+    pythonWith(
+      path.join(folder, 'venv'),
+      ['-r', `${HERE}/requirements.txt`],
+      ['--no-deps', '-r', `${HERE}/requirements-mlserver.txt`],
+    ),
+  );
+}
+
+/** A Python that has what reads API documents. */
+export function documentPython(folder: string): Promise<Made<string>> {
+  return attempt('readers of API documents cannot be installed', () =>
+    pythonWith(path.join(folder, 'readers'), ['-r', `${HERE}/requirements-document.txt`]),
+  );
+}
+
+/** The folder of npm's programs that read API documents. */
+export function documentTools(folder: string): Promise<Made<string>> {
+  return attempt('redocly and openapi-typescript cannot be installed', async () => {
+    const packages = ['@redocly/cli@2.77.0', 'openapi-typescript@7.13.0', 'typescript@5.9.3'];
+    const into = path.join(folder, 'readers-npm');
+    await run('npm', ['install', '--prefix', into, '--no-audit', '--no-fund', ...packages], { timeout: 300_000 });
+    return path.join(into, 'node_modules/.bin');
   });
+}
+
+/** A new environment; each of `installs` is what follows `pip install`. */
+async function pythonWith(folder: string, ...installs: string[][]): Promise<string> {
+  const python = path.join(folder, 'bin/python');
+  await run('python3', ['-m', 'venv', folder], { timeout: 60_000 });
+  for (const options of installs) {
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...options], {
+      timeout: 300_000,
+    });
+  }
+  return python;
 }
 
 /** The command line that perf_analyzer's own arguments follow. */

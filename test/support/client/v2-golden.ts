@@ -6,6 +6,20 @@ import { fromFloat16, toFloat16 } from '../../../src/core/float16.ts';
 import { ROOT } from '../server/service.ts';
 import type { Answered, GivenTensor, Value } from './v2.ts';
 
+/** Graphs of every datatype, with states, masks and names that need care; the rest of the catalogue goes the same way. */
+export const EVERY_KIND = [
+  'oh-double',
+  'oh-half',
+  'os-labels',
+  'os-tokens',
+  'tl-embedding',
+  'tl-lstm',
+  'tl-mask-bool',
+  'tl-names',
+  'tl-perstep',
+  'tl-state',
+];
+
 export const EXPORTERS = `${ROOT}test/fixtures/exporters`;
 
 interface Entry {

@@ -192,7 +192,9 @@ export function answerOf({ status, headers, bytes }: V2Reply): Answer {
     if (data !== undefined) {
       assert.equal(parameters, undefined);
       assert.equal(data.length, count);
-      return { name, datatype, shape, data };
+      // Into an array of its type, as every client does.
+      const read = (value: Value | null) => (typeof value === 'number' ? Math.fround(value) : value);
+      return { name, datatype, shape, data: datatype === 'FP32' ? (data as Value[]).map(read) : data };
     }
     const { binary_data_size: size } = parameters as { binary_data_size: number };
     const part = bytes.subarray(offset, offset + size);

@@ -1,7 +1,7 @@
 // A model whose LSTM reads both ways, with its state in and out: the state of the way back cannot continue anything.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { randomNumbers } from '../../../src/service/samples.ts';
+import { randomNumbers } from '../../../src/proof/samples.ts';
 import { floatBytes, onnxFile } from './onnx-writer.ts';
 
 const HIDDEN = 2;

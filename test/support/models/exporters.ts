@@ -5,12 +5,13 @@ import http from 'node:http';
 import { Batcher, type BatcherOptions } from '../../../src/batching/batcher.ts';
 import type { Axes, Feed, Signature, SignatureInput } from '../../../src/model/signature.ts';
 import type { Certificate } from '../../../src/proof/certificate.ts';
+import { TOLERANCE } from '../../../src/proof/certify.ts';
+import { randomNumbers, randomSequence } from '../../../src/proof/samples.ts';
 import { WorkerPool } from '../../../src/runtime/worker-pool.ts';
 import { nest, plainValues } from '../../../src/sequence/nested.ts';
-import type { Part, Sequence } from '../../../src/sequence/sequence.ts';
-import { TOLERANCE } from '../../../src/service/certificate.ts';
-import type { LoadedModel } from '../../../src/service/loaded-model.ts';
-import { randomNumbers, randomSequence } from '../../../src/service/samples.ts';
+import type { Part } from '../../../src/sequence/rows.ts';
+import type { Sequence } from '../../../src/sequence/sequence.ts';
+import type { Model } from '../../../src/service/model.ts';
 import { type Reply, send } from '../client/exchange.ts';
 import { ROOT, type TestApp } from '../server/service.ts';
 import { pick } from './models.ts';
@@ -44,7 +45,7 @@ function partAsJson({ spec, tensor, width }: SignatureInput, { data, dims, lengt
 }
 
 /** Sequences of a few lengths, so that some find company even where only equal lengths may share a run. */
-function requestsFor({ signature }: LoadedModel, count: number): string[] {
+function requestsFor({ signature }: Model, count: number): string[] {
   const random = randomNumbers(17);
   return Array.from({ length: count }, () => {
     const length = pick(random, [1, 3, 7, 11, 12]);
@@ -75,7 +76,7 @@ export interface Crowd {
 
 /** Sends each request alone, then all of them, in another order, over 64 connections at once. */
 export async function crowd(app: TestApp, origin: string, name: string, rounds = 1): Promise<Crowd> {
-  const model = app.service.registry.get(name);
+  const model = app.service.models.get(name);
   const exact = model.certificate.worstDifference === 0;
   const path = `/v1/models/${name}/predict`;
   const bodies = requestsFor(model, CONNECTIONS);
@@ -125,7 +126,7 @@ export async function force(
   graphFile: string,
   options: Partial<Pick<BatcherOptions, 'pairs'>> & Partial<BatcherOptions['rules']>,
 ): Promise<() => Promise<void>> {
-  const model = app.service.registry.get(name);
+  const model = app.service.models.get(name);
   const { pairs, ...rules } = options;
   const session = { graphFile, provider: 'cpu' as const, intraOpThreads: 1 };
   const pool = await WorkerPool.open({ session, size: 1 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { type Manifest, type ManifestHead, manifestSchema } from '../../../src/model/manifest.ts';
+import { bestScore, scoreOf } from './paths.ts';
 
 export interface GoldenCase {
   readonly sequence: unknown;
@@ -27,6 +28,7 @@ type Answer = {
   lower?: number;
   upper?: number;
   unit?: string;
+  spans?: { label: string; start: number; end: number }[];
 };
 
 export interface Prediction {
@@ -43,7 +45,10 @@ export function goldenModels(repository: string): GoldenModel[] {
     .map(file => {
       const [name, version] = file.split('/');
       const { tolerance, cases } = read(file);
-      const manifest = manifestSchema.parse(read(`${name}/${version}/manifest.json`));
+      const written = read(`${name}/${version}/manifest.json`);
+      for (const head of written.heads)
+        if (head.transitionsFile) head.transitions = read(`${name}/${version}/${head.transitionsFile}`);
+      const manifest = manifestSchema.parse(written);
       return { name, version, manifest, tolerance, cases };
     });
 }
@@ -59,12 +64,51 @@ export function assertGolden(model: GoldenModel, golden: GoldenCase, prediction:
   for (const head of heads) {
     const where = `${model.name}/${model.version} ${head.name}, ${length} steps`;
     const answer = prediction.heads[head.name];
+    if (head.kind === 'sequence-labels') {
+      assertPath(where, head, golden.outputs[head.tensor], answer, model.tolerance);
+      continue;
+    }
+    if (head.kind === 'tensor') {
+      assertValues(
+        where,
+        (answer.values as unknown[]).flat(Number.POSITIVE_INFINITY),
+        golden.outputs[head.tensor],
+        model.tolerance,
+      );
+      continue;
+    }
     if (head.per === 'step') assert.equal(answer.steps?.length, length, where);
     const answers = head.per === 'step' ? (answer.steps as Answer[]) : [answer];
     answers.forEach((one, step) => {
       assertAnswer(`${where}, step ${step}`, head, golden.outputs, step, one, model.tolerance);
     });
   }
+}
+
+/** A tensor head tells the graph's own numbers. */
+function assertValues(where: string, actual: readonly unknown[], expected: readonly number[], tolerance: number) {
+  assert.equal(actual.length, expected.length, where);
+  expected.forEach((value, i) => {
+    const off = Math.abs(Number(actual[i]) - value) / Math.max(1, Math.abs(value));
+    assert.ok(off <= tolerance, `${where}: value ${i} is ${actual[i]}, expected ${value}`);
+  });
+}
+
+/** The labels told are the best path of the training framework's scores, and its probability is theirs. */
+function assertPath(
+  where: string,
+  { labels, transitions }: Extract<ManifestHead, { kind: 'sequence-labels' }>,
+  scores: readonly number[],
+  answer: Answer,
+  tolerance: number,
+) {
+  const { best, total } = bestScore(labels, scores, transitions);
+  const path = answer.labels?.map(label => (labels as string[]).indexOf(label)) ?? [];
+  const own = scoreOf(labels, path, scores, transitions);
+  const steps = scores.length / labels.length;
+  assert.ok(best - own <= steps * 2 * tolerance * Math.max(1, Math.abs(best)), `${where}: ${own} is not ${best}`);
+  const off = Math.abs((answer.probability ?? Number.NaN) - Math.exp(best - total));
+  assert.ok(off <= steps * tolerance * 10, `${where}: probability ${answer.probability}`);
 }
 
 function assertAnswer(
@@ -79,7 +123,8 @@ function assertAnswer(
     const difference = Math.abs((actual ?? Number.NaN) - expected) / Math.max(1, Math.abs(expected));
     assert.ok(difference <= tolerance, `${what} is ${actual}, expected ${expected}`);
   };
-  if (head.kind === 'tensor') return assert.fail(`${where}: raw tensors are compared in exporters.test.ts`);
+  if (head.kind === 'sequence-labels') return assert.fail(`${where}: a path is no step`);
+  if (head.kind === 'tensor') return assert.fail(`${where}: a tensor is no step`);
   if (head.kind === 'regression') {
     const scaled = (tensor: string) => outputs[tensor][step] * head.scale + head.offset;
     near(`${where} value`, answer.value, scaled(head.tensor));
@@ -91,6 +136,7 @@ function assertAnswer(
     assert.equal(answer.unit, head.unit, where);
     return;
   }
+  if (head.kind === 'gaussian') return assert.fail(`${where}: no model that comes along has one`);
   const expected = distribution(head, outputs[head.tensor], step);
   const labels: readonly string[] = head.labels;
   assert.deepEqual(Object.keys(answer.probabilities ?? {}).sort(), [...labels].sort(), where);
@@ -118,7 +164,7 @@ function assertAnswer(
 
 /** The probabilities of a head's labels, in float64. */
 function distribution(
-  head: Exclude<ManifestHead, { kind: 'regression' | 'tensor' }>,
+  head: Exclude<ManifestHead, { kind: 'regression' | 'gaussian' | 'tensor' | 'sequence-labels' }>,
   output: readonly number[],
   step: number,
 ) {

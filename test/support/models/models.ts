@@ -2,11 +2,11 @@
 import path from 'node:path';
 import type { DType } from '../../../src/core/tensor.ts';
 import { bindSignature } from '../../../src/model/bind.ts';
-import { type Graph, readGraph, type TensorInfo } from '../../../src/model/graph.ts';
 import { type Manifest, manifestSchema, readManifest } from '../../../src/model/manifest.ts';
+import { type Graph, readGraph, type TensorInfo } from '../../../src/model/onnx/graph.ts';
 import type { Signature } from '../../../src/model/signature.ts';
+import { randomSequence } from '../../../src/proof/samples.ts';
 import type { Sequence } from '../../../src/sequence/sequence.ts';
-import { randomSequence } from '../../../src/service/samples.ts';
 import { ROOT } from '../server/service.ts';
 
 /** A whole number from `least` to `most`, both included. */
@@ -35,6 +35,7 @@ export function info(name: string, dtype: DType, dims: TensorInfo['dims']): Tens
 
 export function graphOf(inputs: TensorInfo[], outputs: TensorInfo[]): Graph {
   return {
+    file: 'model.onnx',
     producer: 'test',
     opsets: { 'ai.onnx': 17 },
     operators: {},
@@ -46,6 +47,11 @@ export function graphOf(inputs: TensorInfo[], outputs: TensorInfo[]): Graph {
     inputs,
     outputs,
     writers: {},
+    body: { inputs: [], outputs: [], nodes: [], constants: {} },
+    unserved: [],
+    tables: {},
+    columns: {},
+    words: [],
   };
 }
 

@@ -14,7 +14,7 @@ export function numbered(...numbers: number[]): Sequence[] {
 /** A sequence of this length that holds this value. */
 export function sequenceOf(length: number, value: number): Sequence {
   const part = { length, dims: [length, 1], data: new Float32Array(length).fill(value) };
-  return { parts: [part, undefined], length, longest: length, company: '' };
+  return { parts: [part, undefined], length, longest: length, batchKey: '' };
 }
 
 /** The values that a batch's rows hold. */

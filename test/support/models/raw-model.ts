@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { ServiceError } from '../../../src/core/errors.ts';
 import { bindSignature } from '../../../src/model/bind.ts';
-import type { TensorInfo } from '../../../src/model/graph.ts';
-import type { LoadedModel } from '../../../src/service/loaded-model.ts';
+import type { TensorInfo } from '../../../src/model/onnx/graph.ts';
+import type { Model } from '../../../src/service/model.ts';
 import { graphOf, HEAD_OUTPUTS, manifestOf } from './models.ts';
 
-export function rawModel(inputs: TensorInfo[], outputs: TensorInfo[] = HEAD_OUTPUTS): LoadedModel {
+export function rawModel(inputs: TensorInfo[], outputs: TensorInfo[] = HEAD_OUTPUTS): Model {
   const graph = graphOf(inputs, outputs);
   const timeOf = (steps: unknown) =>
     typeof steps === 'number' ? { minimum: steps, maximum: steps } : { maximum: 1000 };
@@ -14,7 +14,7 @@ export function rawModel(inputs: TensorInfo[], outputs: TensorInfo[] = HEAD_OUTP
     inputs: inputs.map(({ name, dims }) => ({ name, tensor: name, kind: 'tensor', time: timeOf(dims[1]) })),
     heads: outputs.map(({ name }) => ({ name, tensor: name, kind: 'tensor' })),
   });
-  return { name: 'm', version: '3', graph, signature: bindSignature(manifest, graph) } as unknown as LoadedModel;
+  return { name: 'm', version: '3', graph, signature: bindSignature(manifest, graph) } as unknown as Model;
 }
 
 /** Asserts that a caller's fault is told, in words of this pattern that are not longer than anyone would read. */

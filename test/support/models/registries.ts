@@ -1,7 +1,7 @@
 // Registries over temporary repositories; importing this closes and removes them when the file's tests are done.
 import { after } from 'node:test';
-import type { ModelOptions } from '../../../src/service/loaded-model.ts';
 import { Metrics } from '../../../src/service/metrics.ts';
+import type { ModelOptions } from '../../../src/service/model.ts';
 import { Registry } from '../../../src/service/registry.ts';
 import { configOf, log } from '../server/service.ts';
 import { assertReadable } from './refusal.ts';

@@ -12,7 +12,7 @@ export function entryOf(...lengths: number[]): Entry {
   const parts = lengths.map(length => ({ length, dims: [length, 0], data: new Float32Array(0) }));
   const submission = new Submission(1, () => {});
   submission.rows.catch(() => {}); // nobody waits for a cancelled one
-  const sequence = { parts, length: lengths[0], longest: Math.max(...lengths), company: '' };
+  const sequence = { parts, length: lengths[0], longest: Math.max(...lengths), batchKey: '' };
   const enqueuedMs = clock++;
   return { sequence, submission, index: 0, enqueuedMs, orderMs: enqueuedMs };
 }

@@ -29,10 +29,13 @@ export class FakeRunner implements Runner {
   /** Every batch ever given, in order. */
   readonly given: FakeRun[] = [];
   readonly #workers: { alive: boolean; held: Held[] }[];
+  readonly #mailboxes: boolean;
   #closing = false;
   #judge?: (run: FakeRun) => Verdict;
 
-  constructor(workers = 1) {
+  /** Without mailboxes a busy worker takes nothing ahead. */
+  constructor(workers = 1, mailboxes = true) {
+    this.#mailboxes = mailboxes;
     this.#workers = Array.from({ length: workers }, () => ({ alive: true, held: [] }));
   }
 
@@ -41,8 +44,10 @@ export class FakeRunner implements Runner {
   }
 
   get ahead(): number {
-    return this.#workers.filter(w => w.alive && w.held.length === 1).length;
+    return this.#mailboxes ? this.#workers.filter(w => w.alive && w.held.length === 1).length : 0;
   }
+
+  wanted(): void {}
 
   /** The batches running now: the first of every worker. */
   get running(): FakeRun[] {
@@ -76,11 +81,11 @@ export class FakeRunner implements Runner {
   }
 
   /** Ends the first batch of a worker with these outputs, or with an error of its own. */
-  finish(worker: number, result: Tensors | Error): void {
+  finish(worker: number, result: Tensors | Error, times: Partial<RunResult> = {}): void {
     const held = this.#workers[worker].held.shift();
     if (!held) throw new Error(`worker ${worker} has no batch`);
     if (result instanceof Error) held.reject(result);
-    else held.resolve({ outputs: result, runMs: 1 });
+    else held.resolve({ outputs: result, runMs: 1, ...times });
   }
 
   /** The worker dies: its first batch was started, the one behind it was not. */

@@ -32,7 +32,7 @@ let answered = () => {};
 const post = port.postMessage.bind(port);
 port.postMessage = (message, transfer) => {
   post(message, transfer as ArrayBuffer[]);
-  answered();
+  if (/^(done|failed)$/.test((message as FromWorker).type)) answered();
 };
 
 async function pass(message: ToWorker, listener: (message: ToWorker) => void): Promise<void> {

@@ -6,6 +6,8 @@ import type net from 'node:net';
 
 export class Balancer {
   origins: string[];
+  /** Whether what a kept connection lost by being closed is sent again, as proxies do: nobody had begun with it. */
+  resends = false;
   /** Requests that each origin answered. */
   readonly answered = new Map<string, number>();
   readonly #server: http.Server;
@@ -44,7 +46,9 @@ export class Balancer {
     const { hostname, port } = new URL(origin);
     const { method, url: path, headers } = from;
     const fail = (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' && attempts > 1) this.#pass(from, body, response, attempts - 1);
+      const closed = this.resends && error.code === 'ECONNRESET' && request.reusedSocket;
+      if ((error.code === 'ECONNREFUSED' || closed) && attempts > 1 && !response.headersSent)
+        this.#pass(from, body, response, attempts - 1);
       else if (response.headersSent) response.destroy();
       else response.writeHead(502).end();
     };

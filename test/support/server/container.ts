@@ -11,6 +11,7 @@ export interface ImageConfig {
   readonly Env: readonly string[];
   readonly WorkingDir: string;
   readonly Entrypoint: readonly string[];
+  readonly Volumes: Readonly<Record<string, unknown>>;
   readonly Labels: Readonly<Record<string, string>>;
   readonly ExposedPorts: Readonly<Record<string, unknown>>;
   readonly Healthcheck: { readonly Test: readonly string[] };
@@ -27,7 +28,8 @@ export function command(name: string, args: readonly string[], timeoutMs = 60_00
   return execFileSync(name, args, { encoding: 'utf8', timeout: timeoutMs, stdio: 'pipe', maxBuffer: 64 << 20 }).trim();
 }
 
-// Arguments: the root, the user, the working directory, the command. Its last process is the command itself.
+// CERTIFICATES, if set: what is mounted at /certificates. Arguments: the root, the user, the working directory, the command.
+// Its last process is the command itself.
 const CONFINE = `
 root=$1; user=$2; dir=$3; shift 3
 mount --bind "$root" "$root"
@@ -35,6 +37,7 @@ mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 mount -t tmpfs -o mode=1777,noexec,nosuid tmpfs "$root/tmp"
+[ -z "\${CERTIFICATES:-}" ] || mount --bind "$CERTIFICATES" "$root/certificates"
 mount -o remount,bind,ro "$root"
 exec chroot "$root" setpriv --reuid "\${user%:*}" --regid "\${user#*:}" --clear-groups \\
   --bounding-set=-all --inh-caps=-all --no-new-privs sh -c 'cd "$0" && exec "$@"' "$dir" "$@"
@@ -52,7 +55,7 @@ export class Container {
   }
 
   /** Starts the image's entry point with `args`, or another command, with more environment than the image's. */
-  start(env: Record<string, string> = {}, argv: readonly string[] = this.config.Entrypoint) {
+  start(env: Record<string, string> = {}, argv: readonly string[] = this.config.Entrypoint, certificates = '') {
     const { User, WorkingDir, Env } = this.config;
     const variables = Object.fromEntries(
       Env.map(line => [line.slice(0, line.indexOf('=')), line.replace(/^.*?=/, '')]),
@@ -60,7 +63,7 @@ export class Container {
     const child = spawn(
       'unshare',
       ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-euc', CONFINE, 'sh', this.root, User, WorkingDir, ...argv],
-      { env: { ...variables, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { env: { ...variables, ...env, CERTIFICATES: certificates }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', text => {

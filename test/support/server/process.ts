@@ -26,7 +26,12 @@ export interface Launch {
   readonly env?: Record<string, string>;
   /** The script to run, from the compiled root. */
   readonly script?: string;
+  /** What runs it, if not this Node alone: such as an emulator, and Node. */
+  readonly node?: readonly string[];
 }
+
+/** When a start is taken to hang: far beyond what a slow machine needs to prove every model. */
+const HANGS_MS = 3_600_000;
 
 const DEFAULTS = {
   LOG_LEVEL: 'info',
@@ -36,8 +41,8 @@ const DEFAULTS = {
   POLYHEAD_CERTIFICATE_CACHE: 'false',
 };
 
-function launch({ args = [], env = {}, script = 'src/main.js' }: Launch) {
-  const child = spawn(process.execPath, [`${ROOT}dist/${script}`, ...args], {
+function launch({ args = [], env = {}, script = 'src/main.js', node = [process.execPath] }: Launch) {
+  const child = spawn(node[0], [...node.slice(1), `${ROOT}dist/${script}`, ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, ...DEFAULTS, ...env },
   });
@@ -58,20 +63,29 @@ export function runProcess(options: Launch): Promise<Outcome> {
   return launch(options).outcome;
 }
 
-/** Starts it on a free port and waits until it says that it listens. */
-export async function startProcess(options: Launch = {}): Promise<ServerProcess> {
+/** Starts it on a free port and waits until it says that its models are loaded. */
+export function startProcess(options: Launch = {}): Promise<ServerProcess> {
+  return start(options, /the page is at (https?:\/\/127\.0\.0\.1:\d+)/);
+}
+
+/** Starts it on a free port and waits only until it listens: models may still be loading. */
+export function listening(options: Launch = {}): Promise<ServerProcess> {
+  return start(options, /Server listening at (https?:\/\/127\.0\.0\.1:\d+)/);
+}
+
+async function start(options: Launch, sign: RegExp): Promise<ServerProcess> {
   const { child, output, outcome } = launch({ ...options, args: ['--port', '0', ...(options.args ?? [])] });
   const stop = () => {
     child.kill('SIGKILL');
     return outcome;
   };
   const origin = await until(
-    'the server listens',
+    `the server says ${sign.source}`,
     () => {
       if (child.exitCode !== null) throw new Error(`the server ended: ${output.stderr}${output.stdout}`);
-      return /Server listening at (http:\/\/127\.0\.0\.1:\d+)/.exec(output.stdout)?.[1];
+      return sign.exec(output.stdout)?.[1];
     },
-    60_000,
+    HANGS_MS,
   ).catch(async error => {
     await stop();
     throw error;

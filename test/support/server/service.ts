@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { buildApp } from '../../../src/app.ts';
 import { type Config, readInvocation } from '../../../src/config.ts';
+import type { Tracing } from '../../../src/core/trace.ts';
 import { Service } from '../../../src/service/service.ts';
 import { VERSION } from '../../../src/version.ts';
 
@@ -28,10 +29,15 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
-/** Starts a service and builds its application. `workerFile` replaces the worker thread's entry. */
-export async function startApp(env: Record<string, string> = {}, workerFile?: URL): Promise<TestApp> {
-  const config = configOf(env);
-  const service = await Service.start({ ...config, version: VERSION, models: { ...config, workerFile } }, log);
+/** Starts a service and builds its application. `workerFile` replaces the worker thread's entry; every run is then a worker's. */
+export async function startApp(
+  env: Record<string, string> = {},
+  workerFile?: URL,
+  tracing?: Tracing,
+): Promise<TestApp> {
+  const config = configOf(workerFile ? { POLYHEAD_INLINE_MS: '0', ...env } : env);
+  const models = { ...config, workerFile, tracing };
+  const service = await Service.start({ ...config, version: VERSION, models }, log);
   const app = await buildApp(config, service, log);
   return {
     config,
@@ -40,6 +46,7 @@ export async function startApp(env: Record<string, string> = {}, workerFile?: UR
     close: async () => {
       await app.close();
       await service.close();
+      await tracing?.close();
     },
   };
 }

@@ -1,0 +1,178 @@
+// inference.GRPCInferenceService on the one door: each method translates to a call of the service and back.
+import type { handleBidiStreamingCall, handleUnaryCall, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import type { ServiceError } from '../core/errors.ts';
+import type { Trace } from '../core/trace.ts';
+import { checkControl, checkFromRepository } from '../http/v2/control.ts';
+import { configOf, metadataOf, serverMetadataOf, statisticsOf } from '../http/v2/describe.ts';
+import type { Caller } from '../service/caller.ts';
+import type { Inference } from '../service/infer.ts';
+import type { Service } from '../service/service.ts';
+import type { Target } from '../service/shelves.ts';
+import { parseRequest } from './convert.ts';
+import { grpcError, known } from './errors.ts';
+import { shareOf } from './held.ts';
+import type { Message, Named, RepositoryMessage } from './messages.ts';
+import { followed } from './traces.ts';
+import { replyBytes, streamBytes } from './wire.ts';
+
+export interface GrpcOptions {
+  readonly requestTimeoutMs: number;
+  readonly maxRequestTimeoutMs: number;
+  readonly modelControl: 'none' | 'explicit';
+  readonly streamIdleTimeoutS: number;
+  /** Most requests of one stream that are not answered; beyond them it is not read. */
+  readonly liveWaiting: number;
+  readonly maxAnswerBytes: number;
+}
+
+/** Acts once when the caller of one request has left. */
+type OnGone = Caller['onGone'];
+type Call = ServerUnaryCall<unknown, unknown> | ServerDuplexStream<Message, unknown>;
+
+/** An empty version is none. */
+const targetOf = (name: string, version: string): Target => ({ model: name, version: version || undefined });
+
+/** The methods by name. */
+export function inferenceService(service: Service, options: GrpcOptions) {
+  const { models, control } = service;
+  const find = ({ name, version }: Named) => {
+    const { model, version: wanted } = targetOf(name, version);
+    return models.get(model, wanted);
+  };
+  const answer = async (message: Message, call: Call, onGone?: OnGone, trace?: Trace) => {
+    const target = targetOf(message.model_name, message.model_version);
+    service.admit(target);
+    const asked = parseRequest(message);
+    const caller = { ...callerOf(call, options, asked.timeoutMs, onGone), trace };
+    let reply: Buffer = Buffer.alloc(0);
+    const write = async (inference: Inference) => {
+      reply = await replyBytes(inference, { ...asked, mostBytes: options.maxAnswerBytes });
+    };
+    // A step whose answer is too large is not taken.
+    if (asked.sequence) await service.inferStep(target, asked.request, asked.sequence, caller, write);
+    else await write(await service.infer(target, asked.request, caller));
+    shareOf(call.metadata)?.answer(reply.length);
+    return reply;
+  };
+  const infer = (message: Message, call: Call, onGone?: OnGone) => {
+    const method = onGone ? 'ModelStreamInfer' : 'ModelInfer';
+    return followed(service.tracing, method, call.metadata, trace => answer(message, call, onGone, trace));
+  };
+  const change = (action: 'load' | 'unload') => async (message: RepositoryMessage) => {
+    checkControl(options.modelControl);
+    checkFromRepository(message.parameters);
+    await control[action](message.model_name);
+    return {};
+  };
+  const unary = <T>(answer: (message: T, call: Call) => unknown) => unaryHandler(service, answer);
+  return {
+    ServerLive: unary(() => ({ live: true })),
+    ServerReady: unary(() => ({ ready: service.readiness().ready })),
+    // Not ready rather than an error where there is none, as Triton has it.
+    ModelReady: unary(({ name, version }: Named) => {
+      const model = version === '' ? models.all().findLast(known => known.name === name) : models.find(name, version);
+      return { ready: model !== undefined && model.alive() > 0 };
+    }),
+    ServerMetadata: unary(() => serverMetadataOf(service.version, options.modelControl)),
+    ModelMetadata: unary((named: Named) => metadataOf(find(named), models.versions(named.name))),
+    ModelConfig: unary((named: Named) => ({ config: configOf(find(named), options.streamIdleTimeoutS) })),
+    ModelStatistics: unary(({ name, version }: Named) => {
+      const all = name === '' ? models.all() : models.versions(name).map(known => models.get(name, known));
+      return { model_stats: all.filter(model => version === '' || model.version === version).map(statisticsOf) };
+    }),
+    ModelInfer: unary(infer),
+    ModelStreamInfer: streamHandler(service, options, infer),
+    RepositoryIndex: unary(async ({ ready }: { ready: boolean }) => {
+      const entries = (await control.index()).map(({ model: name, ...entry }) => ({ name, ...entry }));
+      return { models: ready ? entries.filter(({ state }) => state === 'READY') : entries };
+    }),
+    RepositoryModelLoad: unary(change('load')),
+    RepositoryModelUnload: unary(change('unload')),
+  };
+}
+
+function unaryHandler<T>(
+  service: Service,
+  answer: (message: T, call: Call) => unknown,
+): handleUnaryCall<unknown, unknown> {
+  return (call, done) => {
+    const work = async () => answer(call.request as T, call);
+    work().then(
+      reply => {
+        if (Buffer.isBuffer(reply)) shareOf(call.metadata)?.sent(reply.length);
+        done(null, reply);
+      },
+      error => done(grpcError(refused(service, error))),
+    );
+  };
+}
+
+/** Requests run as they come and are answered in their order; an error is the answer to its own request only. */
+function streamHandler(
+  service: Service,
+  options: GrpcOptions,
+  infer: (message: Message, call: Call, onGone: OnGone) => Promise<Buffer>,
+): handleBidiStreamingCall<Message, unknown> {
+  return call => {
+    let waiting = 0;
+    let last = Promise.resolve();
+    const share = shareOf(call.metadata);
+    /** Of the requests under way: a stream may outlive many of them. */
+    const acts = new Set<() => void>();
+    call.once('cancelled', () => {
+      for (const act of acts) act();
+    });
+    call.on('data', (message: Message) => {
+      if (++waiting >= options.liveWaiting) call.pause();
+      let act = () => {};
+      const onGone: OnGone = wanted => {
+        act = wanted;
+        acts.add(wanted);
+      };
+      const answer = infer(message, call, onGone)
+        .finally(() => acts.delete(act))
+        .then(
+          reply => ({ told: streamBytes(reply), bytes: reply.length }),
+          error => ({
+            told: {
+              error_message: refused(service, error).message,
+              infer_response: { id: message.id, model_name: message.model_name },
+            },
+            bytes: 0,
+          }),
+        );
+      last = last.then(async () => {
+        const { told, bytes } = await answer;
+        share?.sent(bytes);
+        const more = call.write(told);
+        if (!more && !call.cancelled)
+          await new Promise<void>(resolve => call.once('drain', resolve).once('close', resolve));
+        share?.done(bytes);
+        if (--waiting < options.liveWaiting && call.isPaused()) call.resume();
+      });
+    });
+    call.on('error', () => {}); // its caller has gone, which every step under way is told
+    call.on('end', () => void last.then(() => call.end()));
+  };
+}
+
+/** The error that is told, counted like those of every skin. */
+function refused(service: Service, error: unknown): ServiceError {
+  const told = known(error);
+  service.metrics.refusals.inc({ code: told.code });
+  return told;
+}
+
+/** The caller of one call, or of one request of a stream, which brings `onGone`. */
+function callerOf(
+  call: Call,
+  { requestTimeoutMs, maxRequestTimeoutMs }: GrpcOptions,
+  askedMs?: number,
+  onGone?: OnGone,
+): Caller {
+  const leftMs = Number(call.getDeadline()) - Date.now(); // Infinity where the caller set none
+  // A stream's deadline is that of all its requests together, so it says nothing of one of them.
+  const ownMs = onGone || leftMs === Infinity ? requestTimeoutMs : leftMs;
+  const timeoutMs = Math.max(1, Math.ceil(Math.min(askedMs ?? ownMs, maxRequestTimeoutMs, leftMs)));
+  return { timeoutMs, gone: () => call.cancelled, onGone: onGone ?? (act => call.once('cancelled', act)) };
+}

@@ -1,0 +1,26 @@
+// What a manifest says of padding: what tells a graph of it, and to which multiple of time steps an input is padded.
+import type { ManifestInput, RowInput } from './manifest.ts';
+import type { Padding } from './signature.ts';
+
+/** What tells the graph which steps are padding. */
+export function paddingOf({ lengths, mask }: RowInput): Padding {
+  if (mask) return 'mask';
+  return lengths ? 'lengths' : 'none';
+}
+
+/** The multiple that an input's time steps are padded to, if they are. */
+export function padTo(input: ManifestInput): number | undefined {
+  return input.kind !== 'side' && input.time.pad ? input.time.multipleOf : undefined;
+}
+
+/** What is padded has rows, to lie beside others, and the same steps as the input that it shares them with, named by its tensor. */
+export function padFaults(spec: RowInput, all: readonly ManifestInput[], shares: string | undefined): string[] {
+  const other = all.find(({ kind, tensor }) => kind !== 'side' && tensor === shares);
+  const placed = spec.batchAxis !== null && spec.timeAxis !== null;
+  return [
+    ...(spec.time.pad && !placed ? ['has no batch axis or no time axis: time.pad needs both'] : []),
+    ...(other && padTo(other) !== padTo(spec)
+      ? [`has the time steps of "${other.name}", and is not padded to the same multiple`]
+      : []),
+  ];
+}

@@ -1,0 +1,230 @@
+// Starts several serving processes on one port, watches them, starts those anew that end or hang, and keeps what they share.
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { AggregatorRegistry, Counter, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client';
+import type { Config } from './config.ts';
+import { ServiceError } from './core/errors.ts';
+import { sharedGauge } from './core/gauge.ts';
+import { Peer, PeerLost } from './core/peer.ts';
+import { Turns } from './core/turns.ts';
+import { emptySeat, type Seat } from './seat.ts';
+import { SharedStreams } from './state/shared-store.ts';
+import { MemoryStreamStore } from './state/store.ts';
+
+type Measured = MetricObjectWithValues<MetricValue<string>>[];
+
+const TICK_MS = 1000;
+/** A process that served as long is started anew at once. */
+const SOUND_MS = 10_000;
+const BACKOFF_MS = { first: 100, most: 10_000 };
+/** How long a process may take to tell its metrics before the sum is made without it. */
+const METRICS_MS = 1000;
+
+export class Supervisor {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #seats: Seat[];
+  readonly #streams: SharedStreams;
+  readonly #stateKeys: readonly Uint8Array[];
+  readonly #registry = new Registry();
+  readonly #restarts: Counter;
+  /** Models that were taken out of service; a process that starts later leaves them out too. */
+  readonly #unloaded = new Set<string>();
+  readonly #turns = new Turns();
+  readonly #watch: NodeJS.Timeout;
+  #draining = false;
+  /** Whether the first process came to serve: from then on what ends is started again. */
+  #started = false;
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    const bounds = { idleMs: config.streamIdleTimeoutS * 1000, streams: config.maxStreams, bytes: config.streamBytes };
+    this.#streams = new SharedStreams(new MemoryStreamStore(bounds));
+    this.#stateKeys = config.stateKeys.length > 0 ? config.stateKeys : [randomBytes(32)];
+    this.#seats = Array.from({ length: config.processes }, (_, id) => emptySeat(id));
+    process.on('exit', () => this.#killAll()); // also where the end took too long, or a second signal came
+    const gauge = (name: string, help: string, value: () => number) => sharedGauge(this.#registry, name, help, value);
+    const { store } = this.#streams;
+    gauge('polyhead_processes_serving', 'Serving processes.', () => this.#serving.length);
+    if (config.streamStore === 'memory') {
+      gauge('polyhead_streams', 'Open streams.', () => store.usage().streams);
+      gauge('polyhead_stream_bytes', 'Bytes set aside for open streams.', () => store.usage().bytes);
+    }
+    const help = 'Serving processes that ended or hung and were started again.';
+    this.#restarts = new Counter({ name: 'polyhead_process_restarts_total', help, registers: [this.#registry] });
+    // The kernel hands out connections. Node's own turns leave a connection hanging whose process dies as it is handed over.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({ serialization: 'advanced' }); // state is bytes
+    this.#watch = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get #serving(): Seat[] {
+    return this.#seats.filter(seat => seat.serving);
+  }
+
+  get #listening(): Seat[] {
+    return this.#seats.filter(seat => seat.listening);
+  }
+
+  get ready(): boolean {
+    return !this.#draining && this.#serving.some(seat => seat.readiness?.ready);
+  }
+
+  /** What the first ready process says, or the first of all. */
+  get readiness(): unknown {
+    if (this.#draining) return { ready: false, status: 'draining', models: [], refused: [] };
+    const said = this.#listening.flatMap(({ readiness }) => readiness ?? []);
+    return (
+      said.find(({ ready }) => ready) ??
+      said[0] ?? { ready: false, status: 'no process is serving', models: [], refused: [] }
+    );
+  }
+
+  /**
+   * Starts the first process, and when it serves the others: what it found out about the models they need not find out again.
+   * Resolves when all serve or the end has begun; with false if the first one could not serve, having said why itself.
+   */
+  async start(): Promise<boolean> {
+    const [first, ...others] = this.#seats;
+    this.#started = await this.#spawn(first);
+    if (this.#draining || !this.#started) return this.#draining;
+    await Promise.all(others.map(seat => this.#spawn(seat)));
+    return true;
+  }
+
+  /** The metrics of all processes as one: counters, histograms and gauges are summed, facts are told once. */
+  async metrics(): Promise<string> {
+    const told = this.#listening.map(seat => Promise.race([seat.peer?.call<Measured>('metrics'), delay(METRICS_MS)]));
+    const measured = (await Promise.allSettled(told)).flatMap(result =>
+      result.status === 'fulfilled' && result.value ? [result.value] : [],
+    );
+    const own = (await this.#registry.getMetricsAsJSON()) as Measured;
+    return AggregatorRegistry.aggregate([...measured, own] as never).metrics();
+  }
+
+  /** Unready at once; then one process after the other ends, so that the others still answer. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#watch);
+    for (const { retry } of this.#seats) clearTimeout(retry);
+    const living = this.#seats.filter(seat => seat.worker);
+    for (const { peer } of living) peer?.call('drain').catch(() => {});
+    await delay(this.#config.drainDelayMs);
+    for (const { worker, peer, greeted } of living) {
+      if (!greeted) worker?.process.kill('SIGKILL'); // it has begun nothing, and would not hear of the end
+      const ended = new Promise(resolve => worker?.once('exit', resolve));
+      peer?.call('close').catch(() => {});
+      if (worker?.isConnected()) await ended;
+    }
+    await this.#streams.store.close();
+  }
+
+  /** Starts the seat's process; says whether it came to serve. */
+  #spawn(seat: Seat): Promise<boolean> {
+    const worker = cluster.fork();
+    return new Promise(resolve => {
+      seat.worker = worker;
+      seat.silent = 0;
+      seat.peer = new Peer(worker as never, {
+        ...this.#streams.handlersFor(seat.id),
+        hello: () => {
+          seat.greeted = true;
+          return { stateKeys: this.#stateKeys, unloaded: [...this.#unloaded], alone: this.#serving.length === 0 };
+        },
+        listening: () => {
+          seat.listening = true;
+          return this.#ask(seat);
+        },
+        serving: () => {
+          seat.serving = true;
+          seat.servingSinceMs = performance.now();
+          this.#ask(seat).then(
+            () => resolve(true),
+            () => resolve(false),
+          );
+        },
+        load: (model: string) => this.#inAll('load', model),
+        unload: (model: string) => this.#inAll('unload', model),
+        metrics: () => this.metrics(),
+      });
+      worker.once('exit', (code, signal) => {
+        this.#lost(seat, `it ended by ${signal ?? `exit code ${code}`}`);
+        resolve(false);
+      });
+    });
+  }
+
+  #lost(seat: Seat, reason: string): void {
+    const served = seat.serving;
+    seat.peer?.lose(new PeerLost('the process is gone'));
+    seat.worker = undefined;
+    seat.peer = undefined;
+    seat.greeted = false;
+    seat.listening = false;
+    seat.serving = false;
+    seat.readiness = undefined;
+    this.#streams.forget(seat.id).catch(() => {}); // in memory nothing fails
+    if (this.#draining || !this.#started) return;
+    const sound = served && performance.now() - seat.servingSinceMs > SOUND_MS;
+    seat.failures = sound ? 0 : seat.failures + 1;
+    const waitMs = sound ? 0 : Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (seat.failures - 1));
+    this.#restarts.inc();
+    this.#log.error({ process: seat.id, reason, waitMs }, 'a serving process is gone; it is started again');
+    seat.retry = setTimeout(() => this.#spawn(seat), waitMs);
+  }
+
+  #killAll(): void {
+    for (const { worker } of this.#seats) worker?.process.kill('SIGKILL');
+  }
+
+  /** Asks every process how it is, and kills one that has not answered for too long. */
+  #tick(): void {
+    for (const seat of this.#listening) {
+      if (seat.serving && ++seat.silent * TICK_MS > this.#config.hangTimeoutMs) {
+        this.#log.error({ process: seat.id }, 'a serving process hangs; it is killed');
+        seat.worker?.process.kill('SIGKILL');
+      } else {
+        this.#ask(seat).catch(() => {}); // its end is heard of elsewhere
+      }
+    }
+  }
+
+  async #ask(seat: Seat): Promise<void> {
+    seat.readiness = await seat.peer?.call<{ ready: boolean }>('readiness');
+    seat.silent = 0;
+  }
+
+  /**
+   * Loads or unloads a model in every process, or in none: what the first refuses is refused, and a process that then
+   * cannot do what the first could is started anew, from the same repository.
+   */
+  #inAll(act: 'load' | 'unload', model: string): Promise<void> {
+    return this.#turns.run(model, async () => {
+      const [first, ...others] = this.#serving;
+      if (!first?.peer) throw noneToAsk();
+      await first.peer.call(act, model).catch(error => {
+        throw error instanceof PeerLost ? noneToAsk(error) : error;
+      });
+      if (act === 'unload') this.#unloaded.add(model);
+      else this.#unloaded.delete(model);
+      await Promise.all(
+        others.map(seat =>
+          seat.peer?.call(act, model).catch(error => {
+            this.#log.error({ process: seat.id, err: error }, `a serving process cannot ${act} ${model}; it is killed`);
+            seat.worker?.process.kill('SIGKILL');
+          }),
+        ),
+      );
+    });
+  }
+}
+
+/** It ended before it answered, or has not begun: in the others nothing has changed. */
+function noneToAsk(cause?: Error): ServiceError {
+  return new ServiceError('NOT_READY', 'the process that was asked is being started again; try again shortly', {
+    cause,
+  });
+}
