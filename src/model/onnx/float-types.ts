@@ -72,12 +72,14 @@ function worstAmong(values: ArrayLike<number>, { odd }: FloatType): number | und
 }
 
 /**
- * A copy as a typed array, since a protobuf's bytes begin anywhere; an incomplete last value is left out. Where a
- * tensor has no raw bytes, protobufjs gives an empty plain array.
+ * The bytes as a typed array; an incomplete last value is left out. A protobuf's bytes begin anywhere, and are copied where
+ * a typed array may not begin. Where a tensor has no raw bytes, protobufjs gives an empty plain array.
  */
 function wordsOf(raw: Uint8Array, bytes: FloatType['bytes']): ArrayLike<number> {
   if (raw.length < bytes) return [];
   if (bytes === 1) return raw;
-  const { buffer } = new Uint8Array(raw.slice(0, raw.length - (raw.length % bytes)));
-  return bytes === 2 ? new Uint16Array(buffer) : bytes === 4 ? new Float32Array(buffer) : new Float64Array(buffer);
+  const { buffer, byteOffset } = raw.byteOffset % bytes === 0 ? raw : Uint8Array.from(raw);
+  const length = Math.floor(raw.length / bytes);
+  if (bytes === 2) return new Uint16Array(buffer, byteOffset, length);
+  return bytes === 4 ? new Float32Array(buffer, byteOffset, length) : new Float64Array(buffer, byteOffset, length);
 }
