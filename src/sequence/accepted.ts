@@ -7,6 +7,8 @@ import { elementReader } from './nested.ts';
 export interface Accepted {
   /** In a type's nearest numbers: 0.1 is what callers of float32 can say of it. */
   has(value: TensorData[number]): boolean;
+  /** The first of the list. */
+  readonly first: TensorData[number];
   /** What is expected, for an error. */
   readonly words: string;
 }
@@ -28,11 +30,12 @@ export function acceptedBy(spec: ManifestInput, dtype: DType, path: Path = []): 
 function acceptedOf(values: readonly unknown[], dtype: DType, path: Path): Accepted {
   const element = elementReader(dtype);
   const elements = values.map((value, i) => element(value, [...path, i]));
-  const held: Iterable<TensorData[number]> =
+  const held: ArrayLike<TensorData[number]> & Iterable<TensorData[number]> =
     dtype === 'string' ? (elements as string[]) : (ARRAYS[dtype] as Float32ArrayConstructor).from(elements as number[]);
   const known = new Set(held);
   return {
     has: value => known.has(value),
+    first: held[0],
     words: `one of ${JSON.stringify(values).slice(1, -1).slice(0, 500)}`,
   };
 }

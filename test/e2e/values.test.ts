@@ -8,30 +8,11 @@ import { readVersion } from '../../src/model/version.ts';
 import { prove } from '../../src/proof/prove.ts';
 import { json } from '../support/client/continuing.ts';
 import { inject } from '../support/client/exchange.ts';
-import { onnxFile, type TensorSpec } from '../support/models/onnx-writer.ts';
+import { onnxFile } from '../support/models/onnx-writer.ts';
 import { refusalOf } from '../support/models/refusal.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
+import { FLOAT, INT64, STRING, sumOf } from '../support/models/sum.ts';
 import { startApp, type TestApp } from '../support/server/service.ts';
-
-const [FLOAT, INT64, STRING] = [1, 7, 8];
-const axes = (name: string, ...values: bigint[]): TensorSpec => ({
-  name,
-  type: INT64,
-  dims: [values.length],
-  raw: new Uint8Array(BigInt64Array.from(values).buffer),
-});
-/** total [n, 1] = the sum of all numbers of a row. */
-const sumOf = (type: number, dims: readonly (string | number)[]) =>
-  onnxFile({
-    nodes: [
-      { op: 'Cast', inputs: ['x'], outputs: ['numbers'], attributes: { to: FLOAT } },
-      { op: 'Flatten', inputs: ['numbers'], outputs: ['flat'] },
-      { op: 'ReduceSum', inputs: ['flat', 'inner'], outputs: ['total'] },
-    ],
-    initializers: [axes('inner', 1n)],
-    inputs: [{ name: 'x', type, dims }],
-    outputs: [{ name: 'total', type: FLOAT, dims: ['n', 1] }],
-  });
 
 /** total [n, t, 1] = each step's sum of seven values, which the graph calls any number of them. */
 const SIZED = onnxFile({
@@ -151,6 +132,14 @@ test('a value that is not listed is refused by its place, on every skin', async 
   assert.match(error, /input "x" value \[1, 1\] is "x", expected one of "1","2","10"/);
   assert.match((await infer('counts', 'INT64', [7, 7, 7, 0], 400)).error, /value \[1, 1\] is 0, expected one of -3,7/);
   assert.deepEqual((await infer('levels', 'FP32', [0.1, 4, 2, 2], 200)).outputs[0].data, [4.1, 4]);
+});
+
+test('explanations compare with a value that the graph takes', async () => {
+  const request = { sequences: [['1', '10', '2']], method: 'occlusion', baseline: 'zero' };
+  const { explanations } = await post('/v1/models/codes/explain', request);
+  // Codes of no meaning are '1', the first that is listed: an empty text is no number.
+  const { output, baselineOutput, attributions } = explanations[0].heads.total;
+  assert.deepEqual([output, baselineOutput, attributions], [13, 3, [0, 9, 1]]);
 });
 
 test('documents show the example, and the values', async () => {

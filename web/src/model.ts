@@ -15,7 +15,12 @@ interface Named {
   readonly description?: string;
 }
 interface Time {
-  readonly time: { readonly minimum: number; readonly maximum: number; readonly multipleOf?: number };
+  readonly time: {
+    readonly minimum: number;
+    readonly maximum: number;
+    readonly multipleOf?: number;
+    readonly pad?: true;
+  };
 }
 export interface NumericInput extends Named, Time {
   readonly kind: 'numeric';
@@ -41,14 +46,16 @@ export interface TensorInput extends Named, Time {
   readonly batchAxis: number | null;
   readonly timeAxis: number | null;
   readonly media?: ImageMedia | AudioMedia;
+  /** The only values that it takes. */
+  readonly values?: readonly Scalar[];
 }
 export type Input =
   | NumericInput
   | (Named & Time & { readonly kind: 'index'; readonly size: number })
-  | (Named & Time & { readonly kind: 'token'; readonly split?: 'words' })
+  | (Named & Time & { readonly kind: 'token'; readonly split?: 'words'; readonly values?: readonly string[] })
   | TensorInput
   | (Named & { readonly kind: 'side'; readonly default?: Scalar; readonly values?: readonly Scalar[] });
-type Scalar = string | number | boolean;
+export type Scalar = string | number | boolean;
 
 interface HeadOf<K extends string> extends Named {
   readonly kind: K;

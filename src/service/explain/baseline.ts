@@ -1,6 +1,7 @@
 // What a sequence is compared with: a typical one, zeros, or one that the caller brings.
 import { type TensorData, zeroData } from '../../core/tensor.ts';
 import { isRowInput, type Signature, type SignatureInput } from '../../model/signature.ts';
+import { acceptedBy } from '../../sequence/accepted.ts';
 import { isMissing } from '../../sequence/missing.ts';
 import type { Part } from '../../sequence/rows.ts';
 import type { Sequence } from '../../sequence/sequence.ts';
@@ -26,7 +27,10 @@ export function typicalOf({ inputs }: Signature, sequences: readonly Sequence[])
   });
 }
 
-/** A sequence of the same shape. Ids and tokens are 0 and the empty string in both; tensors of no meaning are 0. */
+/**
+ * A sequence of the same shape. Ids and tokens are 0 and the empty string in both; tensors of no meaning are 0. Where the
+ * manifest lists the values that an input takes and that is none of them, the first of the list.
+ */
 export function baselineOf(
   { inputs }: Signature,
   { parts, ...sequence }: Sequence,
@@ -43,8 +47,14 @@ export function baselineOf(
   return { ...sequence, parts: replaced };
 }
 
-function filled({ tensor, width }: SignatureInput, { data }: Part, step: readonly number[] | undefined): TensorData {
+function filled(
+  { spec, tensor, width }: SignatureInput,
+  { data }: Part,
+  step: readonly number[] | undefined,
+): TensorData {
   const result = zeroData(tensor.dtype, data.length);
+  const accepted = acceptedBy(spec, tensor.dtype);
+  if (accepted && !accepted.has(result[0])) return result.fill(accepted.first as never);
   if (step) for (let i = 0; i < result.length; i++) result[i] = step[i % width] as never;
   return result;
 }

@@ -1,5 +1,5 @@
 // The input as its data is: plots and a table for numbers, a sentence for tokens, pictures and sound, JSON for other tensors, a
-// choice for side values.
+// choice where only some values are taken.
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { spoken } from '../format.ts';
@@ -9,6 +9,7 @@ import type { Example } from '../model-page.tsx';
 import { type Draft, draftOf, type Table } from '../sequence/draft.ts';
 import { pasted } from '../sequence/paste.ts';
 import { sentenceOf, tokensOf, wordsOf } from '../sequence/tokens.ts';
+import { Choice, Choices, isListed } from './choices.tsx';
 import { MediaFile } from './media.tsx';
 import { FeaturePlots } from './plots.tsx';
 import { StepTable } from './table.tsx';
@@ -80,6 +81,7 @@ interface PartProps {
 
 function Part({ model, input, draft, onChange }: PartProps) {
   const part = draft[input.name];
+  if (isListed(input, part)) return <Choices input={input} part={part as unknown[]} onChange={onChange} />;
   switch (input.kind) {
     case 'numeric':
       return (
@@ -142,19 +144,12 @@ function SideValue(props: {
   onChange: (value: unknown) => void;
 }) {
   const { input, value, onChange } = props;
-  const shown = String(value ?? input.default ?? '');
-  if (input.values) {
-    const choose = (text: string) => onChange(input.values?.find(v => String(v) === text));
-    return (
-      <select aria-label={input.name} value={shown} onChange={event => choose(event.currentTarget.value)}>
-        {input.values.map(v => (
-          <option>{String(v)}</option>
-        ))}
-      </select>
-    );
-  }
+  const sent = value ?? input.default;
+  if (input.values) return <Choice label={input.name} values={input.values} value={sent} onChange={onChange} />;
   const type = (text: string) => onChange(text === '' ? undefined : Number.isNaN(Number(text)) ? text : Number(text));
-  return <input aria-label={input.name} value={shown} onChange={event => type(event.currentTarget.value)} />;
+  return (
+    <input aria-label={input.name} value={String(sent ?? '')} onChange={event => type(event.currentTarget.value)} />
+  );
 }
 
 interface NestedProps {
