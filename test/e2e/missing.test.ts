@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import * as grpc from '@grpc/grpc-js';
 import { encodeBinary } from '../../client/src/binary.ts';
 import { type ApiDocument, generateTypes } from '../../client/src/generate.ts';
 import type { Description } from '../../client/src/shapes.ts';
+import { startGrpc } from '../../src/grpc/server.ts';
 import { listen } from '../support/client/client.ts';
 import { json } from '../support/client/continuing.ts';
 import { inject } from '../support/client/exchange.ts';
+import { GrpcClient, messageOf, outputsOf } from '../support/client/grpc.ts';
 import { Listener } from '../support/client/live.ts';
 import { FILL, FINE, HANDLED, writeGapModel } from '../support/models/gaps.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
@@ -81,6 +84,26 @@ test('protocol v2 takes null in text and NaN in bytes', async () => {
   const body = Buffer.concat([Buffer.from(head), bytes]);
   const reply = await app.app.inject({ method: 'POST', url: '/v2/models/sums/infer', headers, payload: body });
   assert.deepEqual(JSON.parse(reply.payload).outputs?.[0].data, expected, reply.payload);
+});
+
+test('protocol v2 over gRPC takes NaN, raw and typed, and refuses it where nothing may be missing', async () => {
+  const server = await startGrpc(app.service, { ...app.config, grpcPort: 0 });
+  const client = new GrpcClient(server.port);
+  try {
+    const values = [1, 2, Number.NaN, 2, 3, Number.NaN, Number.NaN, Number.NaN];
+    const expected = [1 + 4 + FILL + 4 + FINE, 3 + 2 * FILL + 3 * FILL + 3 * FINE];
+    const x = { name: 'x', datatype: 'FP32', shape: [2, 2, 2], data: values };
+    for (const raw of [true, false]) {
+      const reply = await client.call('ModelInfer', messageOf('sums', [x], raw));
+      assert.deepEqual(outputsOf(reply)[0].data, expected, raw ? 'raw' : 'typed');
+      // Only the first of two features may be missing there.
+      const refused = client.call('ModelInfer', messageOf('lstm-of-filled', [x], raw));
+      await assert.rejects(refused, { code: grpc.status.INVALID_ARGUMENT, details: /input "x" value 5 is NaN/ });
+    }
+  } finally {
+    client.close();
+    await server.close();
+  }
 });
 
 test('a stream and a live connection take steps with gaps', async () => {
