@@ -9,7 +9,7 @@ import { devices } from '../runtime/device.ts';
 import { type Finding, findingSchema } from './finding.ts';
 
 /** Counts changes of what a proof tries or concludes: what an earlier one found is then found out anew. */
-const PROOF = 3;
+const PROOF = 4;
 /** Findings kept of one model version: servers with other settings or machines have theirs side by side. */
 const MOST_KEPT = 8;
 const MOST_BYTES = 16 * 1024 * 1024;

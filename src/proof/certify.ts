@@ -144,14 +144,16 @@ function inWords({ difference, place }: Evidence): string {
 }
 
 /** Whether it was shown that padding to a multiple changes nothing, where the manifest asks for it. @throws {LoadError} with the counter-example. */
-export function checkPadding(
-  { inputs, feeds }: Signature,
-  { mixing, state, counterExample, complete }: Certificate,
-): void {
+export function checkPadding({ inputs, feeds }: Signature, certificate: Certificate): void {
   const padded = inputs.find(({ feed }) => feeds[feed].padTo !== undefined);
-  if (!padded || (mixing === 'classes' && (state ?? { mixing }).mixing === 'classes')) return;
+  if (!padded || paddingIsHarmless(certificate)) return;
+  const { counterExample, complete } = certificate;
   const reason = complete ? (counterExample ?? 'it changes the state') : NOT_ALL;
   throw new LoadError('manifest.json', `: time.pad of input "${padded.spec.name}": padding changes answers: ${reason}`);
+}
+
+export function paddingIsHarmless({ mixing, state }: Certificate): boolean {
+  return mixing === 'classes' && (state ?? { mixing }).mixing === 'classes';
 }
 
 /** The mixing that a manifest asks for, if the graph allows it. @throws {LoadError} with the counter-example. */

@@ -5,6 +5,7 @@ import { bindSignature } from '../model/bind.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { type Mixing, narrowest } from '../model/mixing.ts';
 import { type Graph, sizeOf } from '../model/onnx/graph.ts';
+import { padsToMultiples } from '../model/pad.ts';
 import type { Shown } from '../model/shown.ts';
 import type { Signature } from '../model/signature.ts';
 import { heldToTables } from '../model/tables.ts';
@@ -14,7 +15,7 @@ import { answerDecoder } from '../sequence/calibrate.ts';
 import type { HeadDecoder } from '../sequence/heads.ts';
 import { type Sequence, type SequenceParser, sequenceParser } from '../sequence/sequence.ts';
 import type { Certificate } from './certificate.ts';
-import { certify, checkPadding, narrowed } from './certify.ts';
+import { certify, checkPadding, narrowed, paddingIsHarmless } from './certify.ts';
 import { answer } from './comparison.ts';
 import { deadSigns } from './dead.ts';
 import { inferManifest } from './discovery/manifest.ts';
@@ -87,23 +88,19 @@ export async function prove(
       return undefined;
     }
   };
-  const { graph, given, thorough } = candidate;
+  const { graph, given } = candidate;
   const manifest = given ?? heldToTables(await inferManifest(graph, run, candidate), graph);
-  const prepared = await prepare(candidate, manifest, tried);
-  const { signature, limits, decoders, goldenCases } = prepared;
-  await checkMissing(signature, graph, run, watch);
-  const first = firstSamples(prepared);
-  await tried('example', () => runAlone(signature, first, run));
-  await warmUp(signature, SMALL, decoders, run);
+  const read = await prepare(candidate, manifest, tried);
+  await checkMissing(read.signature, graph, run, watch);
+  await tried('example', () => runAlone(read.signature, firstSamples(read), run));
+  await warmUp(read.signature, SMALL, read.decoders, run);
+  const { goldenCases } = read;
   let golden = goldenCases && (await tried('golden', () => checkGolden(goldenCases, run)));
-  const sequences = goldenCases?.cases.flatMap(({ sequence }) => (sequence ? [sequence] : [])) ?? [];
-  const certificate = await certify(
-    signature,
-    sequences,
-    { ...limits, first, graphBytes: sizeOf(graph), reading: graph, producer: graph.producer, thorough },
-    run,
-  );
-  checkPadding(signature, certificate);
+  const unpadded = await certificateOf(candidate, read, run);
+  checkPadding(read.signature, unpadded);
+  const padded = given ? undefined : await paddedToo(candidate, manifest, unpadded, run);
+  const { prepared, certificate } = padded ?? { prepared: read, certificate: unpadded };
+  const { signature, limits, decoders } = prepared;
   certificate.warnings.push(...graph.unserved);
   certificate.warnings.push(...(await deadSigns(signature, run, { known: graph, writers: graph.writers })));
   const mixing = (await tried('mixing', () => narrowed(certificate, manifest.limits.mixing))) ?? certificate.mixing;
@@ -111,6 +108,31 @@ export async function prove(
   // Once more: a session was seen to compute in a coarser mode after many shapes.
   if (golden && goldenCases) golden = await tried('golden', () => checkGolden(goldenCases, run));
   return { ...prepared, certificate, mixing, stateMixing: stateMixing(certificate, mixing), golden };
+}
+
+function certificateOf({ graph, thorough }: Candidate, prepared: Prepared, run: Run): Promise<Certificate> {
+  const { signature, limits, goldenCases } = prepared;
+  const sequences = goldenCases?.cases.flatMap(({ sequence }) => (sequence ? [sequence] : [])) ?? [];
+  const first = firstSamples(prepared);
+  const known = { first, graphBytes: sizeOf(graph), reading: graph, producer: graph.producer, thorough };
+  return certify(signature, sequences, { ...limits, ...known }, run);
+}
+
+/**
+ * The same graph with sequences padded to the multiples of steps that it was found to take; undefined where there are none,
+ * or padding is not harmless. Only graphs that padding by whole multiples leaves alone are tried once more.
+ */
+async function paddedToo(
+  candidate: Candidate,
+  manifest: Manifest,
+  unpadded: Certificate,
+  run: Run,
+): Promise<{ prepared: Prepared; certificate: Certificate } | undefined> {
+  const asked = padsToMultiples(manifest);
+  if (!asked || !paddingIsHarmless(unpadded)) return undefined;
+  const prepared = await prepare(candidate, asked, strictly);
+  const certificate = await certificateOf(candidate, prepared, run);
+  return paddingIsHarmless(certificate) ? { prepared, certificate } : undefined;
 }
 
 /** What callers are known to send: the examples, and what golden answers were given for. */

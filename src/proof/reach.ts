@@ -1,6 +1,6 @@
 // How long sequences may be where no manifest says it: a graph with attention needs the square of their steps in memory, and
 // one with a table of positions takes no more than that has rows.
-import type { Manifest } from '../model/manifest.ts';
+import type { Manifest, RowInput } from '../model/manifest.ts';
 import { isRowInput, type Signature } from '../model/signature.ts';
 import type { Run } from '../runtime/runner.ts';
 import { collate } from '../sequence/collate.ts';
@@ -74,10 +74,14 @@ export function heldTo(manifest: Manifest, steps: number): Manifest {
   return {
     ...manifest,
     inputs: manifest.inputs.map(spec =>
-      isRowInput(spec)
-        ? { ...spec, time: { ...spec.time, maximum: Math.max(spec.time.minimum, Math.min(spec.time.maximum, steps)) } }
-        : spec,
+      isRowInput(spec) ? { ...spec, time: { ...spec.time, maximum: mostOf(spec.time, steps) } } : spec,
     ),
     limits: { ...manifest.limits, paddedSteps: Math.min(paddedSteps, steps) },
   };
+}
+
+/** Not above what was found, but a multiple where shorter ones are padded to it. */
+function mostOf({ minimum, maximum, multipleOf = 1, pad }: RowInput['time'], steps: number): number {
+  const most = Math.min(maximum, steps);
+  return Math.max(pad ? multipleOf : minimum, pad ? most - (most % multipleOf) : most);
 }

@@ -46,8 +46,22 @@ function graphOf(reduce: string): Uint8Array {
   });
 }
 
-function write(folder: string, graph: Uint8Array, time: object): string {
+/** The sum of every group of four: as many numbers as there are groups. */
+const GROUPS = onnxFile({
+  nodes: [
+    { op: 'Reshape', inputs: ['x', 'groups'], outputs: ['grouped'] },
+    { op: 'ReduceSum', inputs: ['grouped', 'inner'], outputs: ['sums'], attributes: { keepdims: 0 } },
+  ],
+  initializers: [whole('groups', 0n, -1n, 4n), whole('inner', 2n)],
+  inputs: [{ name: 'x', type: FLOAT, dims: ['n', 't', 1] }],
+  outputs: [{ name: 'sums', type: FLOAT, dims: ['n', 'groups'] }],
+});
+
+/** `time`: what a manifest says of it; without one, there is no manifest. */
+function write(folder: string, graph: Uint8Array, time?: object): string {
   mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'model.onnx'), graph);
+  if (!time) return folder;
   const manifest = {
     formatVersion: 1,
     graph: { file: 'model.onnx' },
@@ -57,7 +71,6 @@ function write(folder: string, graph: Uint8Array, time: object): string {
       { name: 'total', tensor: 'total', kind: 'regression' },
     ],
   };
-  writeFileSync(path.join(folder, 'model.onnx'), graph);
   writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify(manifest));
   return folder;
 }
@@ -67,6 +80,9 @@ let app: TestApp;
 before(async () => {
   write(path.join(repository, 'padded/1'), graphOf('ReduceSum'), { maximum: 64, multipleOf: 4, pad: true });
   write(path.join(repository, 'strict/1'), graphOf('ReduceSum'), { maximum: 64, multipleOf: 4 });
+  write(path.join(repository, 'found/1'), graphOf('ReduceSum'));
+  write(path.join(repository, 'found-mean/1'), graphOf('ReduceMean'));
+  write(path.join(repository, 'found-groups/1'), GROUPS);
   app = await startApp({ POLYHEAD_MODEL_REPOSITORY: repository, POLYHEAD_WORKERS: '1' });
 });
 after(() => app?.close());
@@ -103,6 +119,28 @@ test('without it, and beyond the most steps, lengths are refused', async () => {
   assert.match(strict.errors[0].detail, /has 2 time steps, expected a multiple of 4 from 1 to 64$/);
   const long = await post('/v1/models/padded/predict', { sequences: [upTo(65).map(value => [value])] }, 422);
   assert.match(long.errors[0].detail, /has 65 time steps, expected 1 to 64$/);
+});
+
+test('without a manifest, sequences are padded where that is harmless, and only there', async () => {
+  const { inputs, certificate } = await json(inject(app.app, '/v1/models/found'));
+  const { maximum, ...time } = inputs[0].time;
+  assert.deepEqual([time, maximum % 4], [{ minimum: 1, multipleOf: 4, pad: true }, 0]);
+  assert.equal(certificate.mixing, 'classes');
+  const lengths = [1, 3, 4, 5, 13];
+  const sequences = lengths.map(length => upTo(length).map(value => [value]));
+  const { predictions } = await post('/v1/models/found/predict', { sequences });
+  for (const [i, length] of lengths.entries()) {
+    const { heads } = predictions[i];
+    assert.deepEqual(heads.steps.values, upTo(length).map(value => [2 * value])); // biome-ignore format: one thought
+    assert.deepEqual(heads.total.values, length * (length + 1));
+  }
+  for (const name of ['found-mean', 'found-groups']) {
+    const strict = await json(inject(app.app, `/v1/models/${name}`));
+    const { minimum, multipleOf, pad } = strict.inputs[0].time;
+    assert.deepEqual([minimum, multipleOf, pad], [4, 4, undefined], name);
+    const { errors } = await post(`/v1/models/${name}/predict`, { sequences: [sequences[1]] }, 422);
+    assert.match(errors[0].detail, /has 3 time steps, expected a multiple of 4 from 4/);
+  }
 });
 
 test('a graph whose answers change with padding is refused with what changed', async () => {
