@@ -222,10 +222,15 @@ export class WorkerPool implements Runner {
     seat.place = undefined;
     if (this.#closing) return;
     if (guilty) this.#options.onEvent?.('crashed', reason);
-    this.#reopenLater(seat, guilty);
+    // A seat that is moving waits for that: a second session would be nobody's.
+    void Promise.resolve(seat.busy).then(() => {
+      if (!seat.place) this.#reopenLater(seat, guilty);
+      else if (guilty) this.#options.onEvent?.('returned', 'elsewhere');
+    });
   }
 
   #reopenLater(seat: Seat, guilty: boolean): void {
+    if (this.#closing) return;
     const { first, most } = this.#options.backoffMs ?? { first: 100, most: 10_000 };
     const waitMs = guilty ? Math.min(most, first * 2 ** seat.crashes++) : 0;
     seat.retry = setTimeout(() => {
@@ -235,7 +240,7 @@ export class WorkerPool implements Runner {
             if (guilty) this.#options.onEvent?.('returned', `after ${waitMs} ms`);
             this.onFree();
           },
-          () => this.#closing || this.#reopenLater(seat, true),
+          () => this.#reopenLater(seat, true),
         )
         .then(() => {
           seat.busy = undefined;

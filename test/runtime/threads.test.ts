@@ -166,6 +166,28 @@ test('a thread that ends fails the run in it alone; the others come back without
   for (const pool of [a, b]) assert.equal((await pool.run(good(3), fetches)).outputs.size.dims[0], 3);
 });
 
+test('a seat whose thread ends while it moves has one session afterwards, the one it moved to', async () => {
+  const threads = new Threads(2, GATED_WORKER);
+  const a = await open(threads);
+  let lost: Promise<void> | undefined;
+  let times = 0;
+  const admit = async () => {
+    if (++times !== 2) return;
+    await gate.order({ type: 'crash' }, 2); // the new session is open, and only now the old one's thread ends
+    await lost;
+    await gate.order({ type: 'pass' });
+  };
+  const b = await open(threads, { admit });
+  await gate.order({ type: 'hold' });
+  lost = assert.rejects(a.run(good(1), fetches));
+  await gate.started(1);
+  await drive(b, 2, 1);
+  await until('both are back', () => a.alive + b.alive === 2);
+  assert.equal(times, 2);
+  await Promise.all([a.close(), b.close()]);
+  assert.equal(threads.size, 0);
+});
+
 test('a graph that the runtime refuses leaves the others in their thread', async () => {
   const threads = new Threads(1);
   const a = await open(threads);
