@@ -222,7 +222,7 @@ export const SETTINGS = {
     Math.floor((3 / 4) * totalmem()),
     'most memory that the proof of one model may hold',
   ),
-  runBytes: setting('POLYHEAD_RUN_BYTES', whole(MIB, 1e15), 1024 * MIB, 'most memory of a run without a manifest'),
+  runBytes: setting('POLYHEAD_RUN_BYTES', whole(MIB, 1e15), 1024 * MIB, 'most memory of a run: it bounds lengths'),
   certificateCache: setting(
     'POLYHEAD_CERTIFICATE_CACHE',
     flag,

@@ -4,12 +4,15 @@ import { PROVIDERS } from '../core/providers.ts';
 import { manifestSchema } from '../model/manifest.ts';
 import { certificateSchema } from './certificate.ts';
 
+const count = z.number().int().min(1);
 const milliseconds = z.strictObject({ lone: z.number(), full: z.number() });
 
 export const findingSchema = z.strictObject({
   /** The version's own, or found out by experiment. */
   manifest: manifestSchema,
   certificate: certificateSchema,
+  /** How far it was shown to go; the manifest is held to that. */
+  reach: z.strictObject({ steps: count, paddedSteps: count.optional(), why: z.string().optional() }).optional(),
   provider: z.strictObject({
     provider: z.enum(PROVIDERS),
     /** Where `auto` could not have CUDA, the reason. */

@@ -159,7 +159,7 @@ export async function recall(
   candidate: Candidate,
   { manifest, certificate }: { manifest: Manifest; certificate: Certificate },
 ): Promise<Proof> {
-  const prepared = await prepare(candidate, manifest, strictly);
+  const prepared = await prepare(candidate, manifest);
   checkPadding(prepared.signature, certificate);
   const mixing = narrowed(certificate, manifest.limits.mixing);
   return { ...prepared, certificate, mixing, stateMixing: stateMixing(certificate, mixing) };
@@ -176,10 +176,11 @@ export async function recheck(
 
 const SMALL: Limits = { batchSize: 1, paddedSteps: 8 };
 
-async function prepare(
+/** What is known by reading alone. @throws {LoadError} where that does not fit together. */
+export async function prepare(
   { folder, graph, limits: most }: Candidate,
   manifest: Manifest,
-  tried: Tried,
+  tried: Tried = strictly,
 ): Promise<Prepared> {
   const signature = bindSignature(manifest, graph);
   const given = examplesIn(signature);

@@ -3,22 +3,20 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { firstLine, LoadError, messageOf } from '../core/errors.ts';
 import { standBehind } from '../core/priority.ts';
-import type { Manifest } from '../model/manifest.ts';
-import type { Signature } from '../model/signature.ts';
+import { bindSignature } from '../model/bind.ts';
 import type { SessionOptions } from '../runtime/messages.ts';
-import { openSession } from '../runtime/session.ts';
+import { openSession, type Session } from '../runtime/session.ts';
 import { watcherOf } from '../runtime/watched.ts';
-import type { Certificate } from './certificate.ts';
 import type { Finding } from './finding.ts';
-import { prove } from './prove.ts';
+import { type Prepared, prepare, prove } from './prove.ts';
 import type { FromProver, Task } from './prover.ts';
 import { openProvider, placementOf } from './provider.ts';
-import { heldTo, mostStepsOf, reachOf } from './reach.ts';
+import { heldTo, mostStepsOf, reachIn, toldOf } from './reach.ts';
 
 /** Tries a session once more if its golden answers no longer hold: a fresh one was seen to compute rightly. */
 const ATTEMPTS = 2;
 
-async function find({ session: options, workers, runBytes, ...candidate }: Task): Promise<Finding> {
+async function find({ session: options, workers, runBytes, reach: known, ...candidate }: Task): Promise<Finding> {
   const watch = watcherOf(options, candidate.graph);
   for (let attempt = 1; ; attempt++) {
     const { session, finding } = await openProvider(options, { ...candidate, workers }).catch(error => {
@@ -27,12 +25,20 @@ async function find({ session: options, workers, runBytes, ...candidate }: Task)
       throw new LoadError(`the runtime refuses the graph: ${line}`);
     });
     try {
-      const { manifest: found, signature, certificate } = await prove(candidate, session.run, watch);
-      const manifest = candidate.given
-        ? found
-        : await withinReach({ found, signature, certificate }, options, runBytes);
+      const { given } = candidate;
+      const unused = finding.provider === 'cpu' && !finding.measured ? session : undefined;
+      const reaches = (prepared: Prepared, fresh?: Session) =>
+        known ?? onFresh(options, fresh, ({ run }) => reachIn(prepared, run, runBytes, process.memoryUsage.rss));
+      // What is given is held to it before it is proved, so that no trial goes further.
+      const before = given && (await reaches(await prepare(candidate, given), unused));
+      const proof = await prove({ ...candidate, given: given && before && heldTo(given, before) }, session.run, watch);
+      const reach = before ?? (await reaches(proof));
+      const { certificate, signature } = proof;
+      const most = mostStepsOf(given ? bindSignature(given, candidate.graph) : signature);
+      certificate.warnings.push(...toldOf(reach, most, given !== undefined));
       const placement = await placementOf(options, finding, signature);
-      return { manifest, certificate, provider: { ...finding, ...(placement ? { placement } : {}) } };
+      const provider = { ...finding, ...(placement ? { placement } : {}) };
+      return { manifest: heldTo(proof.manifest, reach), reach, certificate, provider };
     } catch (error) {
       if (attempt === ATTEMPTS || finding.provider === 'cpu') throw error;
     } finally {
@@ -42,20 +48,16 @@ async function find({ session: options, workers, runBytes, ...candidate }: Task)
 }
 
 /** On a session that has run nothing yet, so that all it takes is seen. */
-async function withinReach(
-  { found, signature, certificate }: { found: Manifest; signature: Signature; certificate: Certificate },
+async function onFresh<T>(
   options: SessionOptions,
-  mostBytes: number,
-): Promise<Manifest> {
-  const most = mostStepsOf(signature);
-  const session = await openSession({ ...options, provider: 'cpu' });
+  fresh: Session | undefined,
+  act: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = fresh ?? (await openSession({ ...options, provider: 'cpu' }));
   try {
-    const { steps, why } = await reachOf(signature, session.run, { most, mostBytes }, process.memoryUsage.rss);
-    if (why === undefined) return found;
-    certificate.warnings.push(`sequences may have ${steps} time steps: ${why}`);
-    return heldTo(found, steps);
+    return await act(session);
   } finally {
-    session.release();
+    if (!fresh) session.release();
   }
 }
 

@@ -7,13 +7,16 @@ import { Slots } from '../core/slots.ts';
 import type { SessionOptions } from '../runtime/messages.ts';
 import type { Finding } from './finding.ts';
 import type { Candidate } from './prove.ts';
+import type { Reach } from './reach.ts';
 
 export interface Task extends Candidate {
   readonly session: SessionOptions;
   /** How many CPU workers would serve the model. */
   readonly workers: number;
-  /** The most memory that a run may take of a graph without a manifest. */
+  /** The most memory that a run may take. */
   readonly runBytes: number;
+  /** What an earlier proof found of that. */
+  readonly reach?: Reach;
 }
 
 export type FromProver =

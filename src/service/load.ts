@@ -124,6 +124,7 @@ export class ModelLoader {
         session,
         workers: this.#options.workers,
         runBytes: this.#options.runBytes,
+        reach: finding.reach,
         thorough: true,
       };
       const whole = { ...(await this.#later.prove(task)), provider: finding.provider };

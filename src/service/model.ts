@@ -30,7 +30,7 @@ export interface ModelOptions {
   readonly loadProcesses: number;
   readonly loadTimeoutMs: number;
   readonly loadMemoryBytes: number;
-  /** The most memory that a run may take of a graph without a manifest: it bounds the lengths of sequences. */
+  /** The most memory that a run may take: it bounds the lengths of sequences, and how many run together. */
   readonly runBytes: number;
   /** Whether certificates are kept in the repository, where it is writable. */
   readonly certificateCache: boolean;
