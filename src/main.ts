@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino';
 import { type Config, ConfigError, readInvocation } from './config.ts';
 import { LoadError, messageOf } from './core/errors.ts';
 import { LogOutput } from './log-output.ts';
+import { sparesOf } from './seat.ts';
 import { TerminalLog } from './terminal-log.ts';
 
 /** Serves in this process. */
@@ -69,7 +70,7 @@ function run(config: Config): Promise<void> {
   const terminal = process.stdout.isTTY ? new TerminalLog(process.stdout) : undefined;
   const log = pino({ level: config.logLevel }, terminal ?? LogOutput.standard());
   if (cluster.isWorker) return serveAsOne(config, log);
-  const several = config.processes > 1 || config.operationsPort !== 0;
+  const several = config.processes > 1 || sparesOf(config) > 0 || config.operationsPort !== 0;
   return several ? superviseSeveral(config, log) : serveAlone(config, log, terminal);
 }
 

@@ -81,7 +81,7 @@ export async function serveUnder(supervisor: Channel, config: Config, log: Logge
       process.exit(0);
     },
   });
-  const { stateKeys, unloaded, alone } = await link.call<Hello>('hello');
+  const { stateKeys, alone } = await link.call<Hello>('hello');
   const elsewhere: Elsewhere = {
     streams: config.streamStore === 'memory' ? new RemoteStreamStore((...args) => link.call(...args)) : undefined,
     load: model => link.call('load', model),
@@ -102,11 +102,19 @@ export async function serveUnder(supervisor: Channel, config: Config, log: Logge
     await endAll();
     throw error;
   }
-  for (const model of unloaded) await service.own.unload(model).catch(() => {}); // it may be gone from the repository
-  if (!alone) await listen(); // others answer: this one takes no request before it can
-  doors.tell();
   giveBackWhenIdle(service);
+  await leaveOut(await link.call('loaded'), service);
+  if (!alone) {
+    await link.call('turn'); // a spare waits here until it is needed
+    await listen();
+  }
+  doors.tell();
   await link.call('serving');
+}
+
+/** All at once, so that whatever the supervisor says next of one of these models comes after. */
+async function leaveOut(models: readonly string[], { own }: Service): Promise<void> {
+  await Promise.allSettled(models.map(model => own.unload(model))); // one may be gone from the repository
 }
 
 /** As soon as nobody waits for an answer: it holds the event loop for a moment. */
@@ -121,9 +129,7 @@ function giveBackWhenIdle({ models }: Service): void {
 /** What a process hears of its supervisor first. */
 interface Hello {
   readonly stateKeys: readonly Uint8Array[];
-  /** Models that were taken out of service. */
-  readonly unloaded: readonly string[];
-  /** Whether no other process serves. */
+  /** Whether no other process serves or is about to. */
   readonly alone: boolean;
 }
 

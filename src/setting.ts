@@ -68,6 +68,8 @@ export const storeAddress = z
   .regex(/^(memory|rediss?:\/\/.+)$/, 'expected memory or redis://...')
   .refine(text => text === 'memory' || URL.canParse(text), 'expected memory or an address redis://host:port');
 
+export const spares = z.union([z.literal('auto'), whole(0, 16)], { error: 'expected auto or a whole number' });
+
 /** How many processes: a number, or by what the machine has. */
 export const auto = z.union([z.literal('auto').transform(() => processesFor(ownShare())), whole(1, 256)], {
   error: 'expected auto or a whole number',

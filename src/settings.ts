@@ -3,7 +3,8 @@ import { availableParallelism, totalmem } from 'node:os';
 import { z } from 'zod';
 import { PROVIDER_CHOICES } from './core/providers.ts';
 import { DOOR_SETTINGS } from './door-settings.ts';
-import { auto, flag, listOf, MIB, setting, stateKey, storeAddress, whole, withoutPassword } from './setting.ts';
+import { PROCESS_SETTINGS } from './process-settings.ts';
+import { flag, listOf, MIB, setting, stateKey, storeAddress, whole, withoutPassword } from './setting.ts';
 import { TELEMETRY_SETTINGS } from './telemetry-settings.ts';
 
 const workers = Math.max(1, Math.min(4, availableParallelism() - 1));
@@ -62,9 +63,7 @@ export const SETTINGS = {
     'auto',
     'where graphs run: auto, cpu or cuda',
   ),
-  processes: setting('POLYHEAD_PROCESSES', auto, 1, 'serving processes on one port; auto: by cores and memory'),
-  operationsPort: setting('POLYHEAD_OPERATIONS_PORT', whole(0, 65535), 0, 'port for health and metrics alone; 0: none'),
-  hangTimeoutMs: setting('POLYHEAD_HANG_TIMEOUT_MS', whole(1000, 1e7), 10_000, 'when a silent process is killed'),
+  ...PROCESS_SETTINGS,
   workers: setting('POLYHEAD_WORKERS', whole(1, 256), workers, 'runs of one model at once, each in a worker thread'),
   threads: setting('POLYHEAD_THREADS', whole(1, 4096), threads, 'most worker threads; small models share them'),
   intraOpThreads: setting('POLYHEAD_INTRA_OP_THREADS', whole(1, 256), 1, 'threads within one run'),

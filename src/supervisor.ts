@@ -1,26 +1,22 @@
-// Starts several serving processes on one port, watches them, starts those anew that end or hang, and keeps what they share.
+// Starts several serving processes on one port, and spare ones that take the place of those that end or hang; watches them, starts
+// anew what is gone, and keeps what they share.
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { AggregatorRegistry, Counter, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import { ServiceError } from './core/errors.ts';
-import { sharedGauge } from './core/gauge.ts';
 import { Peer, PeerLost } from './core/peer.ts';
 import { Turns } from './core/turns.ts';
-import { emptySeat, type Seat } from './seat.ts';
+import { ProcessMetrics } from './process-metrics.ts';
+import { emptySeat, NO_PROCESS, type Seat, sparesOf } from './seat.ts';
 import { SharedStreams } from './state/shared-store.ts';
 import { MemoryStreamStore } from './state/store.ts';
 
-type Measured = MetricObjectWithValues<MetricValue<string>>[];
-
 const TICK_MS = 1000;
-/** A process that served as long is started anew at once. */
+/** A process that stood as long is started anew at once. */
 const SOUND_MS = 10_000;
 const BACKOFF_MS = { first: 100, most: 10_000 };
-/** How long a process may take to tell its metrics before the sum is made without it. */
-const METRICS_MS = 1000;
 
 export class Supervisor {
   readonly #config: Config;
@@ -28,8 +24,7 @@ export class Supervisor {
   readonly #seats: Seat[];
   readonly #streams: SharedStreams;
   readonly #stateKeys: readonly Uint8Array[];
-  readonly #registry = new Registry();
-  readonly #restarts: Counter;
+  readonly #metrics: ProcessMetrics;
   /** Models that were taken out of service; a process that starts later leaves them out too. */
   readonly #unloaded = new Set<string>();
   readonly #turns = new Turns();
@@ -44,17 +39,10 @@ export class Supervisor {
     const bounds = { idleMs: config.streamIdleTimeoutS * 1000, streams: config.maxStreams, bytes: config.streamBytes };
     this.#streams = new SharedStreams(new MemoryStreamStore(bounds));
     this.#stateKeys = config.stateKeys.length > 0 ? config.stateKeys : [randomBytes(32)];
-    this.#seats = Array.from({ length: config.processes }, (_, id) => emptySeat(id));
+    this.#seats = Array.from({ length: config.processes + sparesOf(config) }, (_, id) => emptySeat(id));
     process.on('exit', () => this.#killAll()); // also where the end took too long, or a second signal came
-    const gauge = (name: string, help: string, value: () => number) => sharedGauge(this.#registry, name, help, value);
-    const { store } = this.#streams;
-    gauge('polyhead_processes_serving', 'Serving processes.', () => this.#serving.length);
-    if (config.streamStore === 'memory') {
-      gauge('polyhead_streams', 'Open streams.', () => store.usage().streams);
-      gauge('polyhead_stream_bytes', 'Bytes set aside for open streams.', () => store.usage().bytes);
-    }
-    const help = 'Serving processes that ended or hung and were started again.';
-    this.#restarts = new Counter({ name: 'polyhead_process_restarts_total', help, registers: [this.#registry] });
+    const store = config.streamStore === 'memory' ? this.#streams.store : undefined;
+    this.#metrics = new ProcessMetrics(this.#seats, store);
     // The kernel hands out connections. Node's own turns leave a connection hanging whose process dies as it is handed over.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ serialization: 'advanced' }); // state is bytes
@@ -65,10 +53,6 @@ export class Supervisor {
     return this.#seats.filter(seat => seat.serving);
   }
 
-  get #listening(): Seat[] {
-    return this.#seats.filter(seat => seat.listening);
-  }
-
   get ready(): boolean {
     return !this.#draining && this.#serving.some(seat => seat.readiness?.ready);
   }
@@ -76,7 +60,7 @@ export class Supervisor {
   /** What the first ready process says, or the first of all. */
   get readiness(): unknown {
     if (this.#draining) return { ready: false, status: 'draining', models: [], refused: [] };
-    const said = this.#listening.flatMap(({ readiness }) => readiness ?? []);
+    const said = this.#seats.flatMap(({ listening, readiness }) => (listening && readiness) || []);
     return (
       said.find(({ ready }) => ready) ??
       said[0] ?? { ready: false, status: 'no process is serving', models: [], refused: [] }
@@ -85,24 +69,21 @@ export class Supervisor {
 
   /**
    * Starts the first process, and when it serves the others: what it found out about the models they need not find out again.
-   * Resolves when all serve or the end has begun; with false if the first one could not serve, having said why itself.
+   * Spares come last. Resolves when all stand or the end has begun; with false if the first one could not serve, having said
+   * why itself.
    */
   async start(): Promise<boolean> {
     const [first, ...others] = this.#seats;
+    const spares = others.splice(this.#config.processes - 1);
     this.#started = await this.#spawn(first);
     if (this.#draining || !this.#started) return this.#draining;
     await Promise.all(others.map(seat => this.#spawn(seat)));
+    if (!this.#draining) await Promise.all(spares.map(seat => this.#spawn(seat)));
     return true;
   }
 
-  /** The metrics of all processes as one: counters, histograms and gauges are summed, facts are told once. */
-  async metrics(): Promise<string> {
-    const told = this.#listening.map(seat => Promise.race([seat.peer?.call<Measured>('metrics'), delay(METRICS_MS)]));
-    const measured = (await Promise.allSettled(told)).flatMap(result =>
-      result.status === 'fulfilled' && result.value ? [result.value] : [],
-    );
-    const own = (await this.#registry.getMetricsAsJSON()) as Measured;
-    return AggregatorRegistry.aggregate([...measured, own] as never).metrics();
+  metrics(): Promise<string> {
+    return this.#metrics.text();
   }
 
   /** Unready at once; then one process after the other ends, so that the others still answer. */
@@ -122,7 +103,7 @@ export class Supervisor {
     await this.#streams.store.close();
   }
 
-  /** Starts the seat's process; says whether it came to serve. */
+  /** Starts the seat's process; says whether it came to serve, or to be a spare. */
   #spawn(seat: Seat): Promise<boolean> {
     const worker = cluster.fork();
     return new Promise(resolve => {
@@ -132,7 +113,18 @@ export class Supervisor {
         ...this.#streams.handlersFor(seat.id),
         hello: () => {
           seat.greeted = true;
-          return { stateKeys: this.#stateKeys, unloaded: [...this.#unloaded], alone: this.#serving.length === 0 };
+          const alone = !this.#seats.some(({ chosen }) => chosen);
+          seat.chosen = alone;
+          return { stateKeys: this.#stateKeys, alone };
+        },
+        loaded: () => {
+          seat.loaded = true;
+          return [...this.#unloaded];
+        },
+        turn: async () => {
+          seat.standsSinceMs = performance.now();
+          if (this.#short) seat.chosen = true;
+          else await this.#wait(seat, resolve);
         },
         listening: () => {
           seat.listening = true;
@@ -140,7 +132,7 @@ export class Supervisor {
         },
         serving: () => {
           seat.serving = true;
-          seat.servingSinceMs = performance.now();
+          seat.standsSinceMs = performance.now();
           this.#ask(seat).then(
             () => resolve(true),
             () => resolve(false),
@@ -158,22 +150,42 @@ export class Supervisor {
   }
 
   #lost(seat: Seat, reason: string): void {
-    const served = seat.serving;
+    const { chosen, begin, serving } = seat;
     seat.peer?.lose(new PeerLost('the process is gone'));
-    seat.worker = undefined;
-    seat.peer = undefined;
-    seat.greeted = false;
-    seat.listening = false;
-    seat.serving = false;
-    seat.readiness = undefined;
+    Object.assign(seat, NO_PROCESS);
     this.#streams.forget(seat.id).catch(() => {}); // in memory nothing fails
     if (this.#draining || !this.#started) return;
-    const sound = served && performance.now() - seat.servingSinceMs > SOUND_MS;
+    const sound = (serving || begin) && performance.now() - seat.standsSinceMs > SOUND_MS;
     seat.failures = sound ? 0 : seat.failures + 1;
     const waitMs = sound ? 0 : Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (seat.failures - 1));
-    this.#restarts.inc();
-    this.#log.error({ process: seat.id, reason, waitMs }, 'a serving process is gone; it is started again');
+    this.#metrics.restarts.inc();
+    this.#log.error({ process: seat.id, reason, waitMs }, `a ${kindOf(begin)} process is gone; it is started again`);
+    if (chosen) this.#promote();
     seat.retry = setTimeout(() => this.#spawn(seat), waitMs);
+  }
+
+  /** Whether fewer processes serve, or are about to, than should. */
+  get #short(): boolean {
+    return this.#seats.filter(({ chosen }) => chosen).length < this.#config.processes;
+  }
+
+  /** Resolves when the spare in this seat is to serve. */
+  #wait(seat: Seat, stands: (well: boolean) => void): Promise<void> {
+    this.#log.info({ process: seat.id, childPid: seat.worker?.process.pid }, 'a spare process is ready');
+    stands(true);
+    return new Promise(begin => {
+      seat.begin = begin;
+    });
+  }
+
+  /** The spare that has waited longest takes the place of one that is gone. Where none is ready, the first that is will. */
+  #promote(): void {
+    const spare = this.#seats.filter(({ begin }) => begin).sort((a, b) => a.standsSinceMs - b.standsSinceMs)[0];
+    if (!spare) return;
+    this.#log.info({ process: spare.id }, 'a spare process takes its place');
+    spare.chosen = true;
+    spare.begin?.();
+    spare.begin = undefined;
   }
 
   #killAll(): void {
@@ -182,9 +194,9 @@ export class Supervisor {
 
   /** Asks every process how it is, and kills one that has not answered for too long. */
   #tick(): void {
-    for (const seat of this.#listening) {
-      if (seat.serving && ++seat.silent * TICK_MS > this.#config.hangTimeoutMs) {
-        this.#log.error({ process: seat.id }, 'a serving process hangs; it is killed');
+    for (const seat of this.#seats.filter(({ loaded, listening }) => loaded || listening)) {
+      if ((seat.serving || seat.begin) && ++seat.silent * TICK_MS > this.#config.hangTimeoutMs) {
+        this.#log.error({ process: seat.id }, `a ${kindOf(seat.begin)} process hangs; it is killed`);
         seat.worker?.process.kill('SIGKILL');
       } else {
         this.#ask(seat).catch(() => {}); // its end is heard of elsewhere
@@ -203,8 +215,9 @@ export class Supervisor {
    */
   #inAll(act: 'load' | 'unload', model: string): Promise<void> {
     return this.#turns.run(model, async () => {
-      const [first, ...others] = this.#serving;
+      const [first] = this.#serving;
       if (!first?.peer) throw noneToAsk();
+      const others = this.#seats.filter(seat => seat.loaded && seat !== first);
       await first.peer.call(act, model).catch(error => {
         throw error instanceof PeerLost ? noneToAsk(error) : error;
       });
@@ -221,6 +234,8 @@ export class Supervisor {
     });
   }
 }
+
+const kindOf = (begin?: () => void) => (begin ? 'spare' : 'serving');
 
 /** It ended before it answered, or has not begun: in the others nothing has changed. */
 function noneToAsk(cause?: Error): ServiceError {
