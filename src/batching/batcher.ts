@@ -212,14 +212,17 @@ export class Batcher {
       return;
     }
     let steps = 0;
+    let begun = 0;
     entries.forEach(({ submission, sequence, index, enqueuedMs }, i) => {
       steps += sequence.longest;
+      if (sequence.slice?.first ?? true) begun++;
       submission.deliver(index, rows[i], { queueMs: startMs - enqueuedMs, runMs, batchSize: entries.length });
     });
     const queueMs = startMs - entries[0].enqueuedMs;
     const endMs = performance.now();
     this.#options.onBatch?.({
-      ...{ size: entries.length, steps, paddedSteps, queueMs, runMs, collateMs, splitMs: endMs - splitStartMs },
+      ...{ size: entries.length, sequences: begun, steps, paddedSteps },
+      ...{ queueMs, runMs, collateMs, splitMs: endMs - splitStartMs },
       ...{ takenMs, startMs: startMs + collateMs, endMs, entries },
     });
     this.#checkDrained();

@@ -4,7 +4,10 @@ import type { Entry } from './queue.ts';
 
 /** What one finished run was like. */
 export interface BatchReport {
+  /** Its rows. */
   readonly size: number;
+  /** The callers' sequences that begin in it: a long one that runs in slices counts with its first alone. */
+  readonly sequences: number;
   /** Time steps that callers sent, and those that ran (batch size x longest length). */
   readonly steps: number;
   readonly paddedSteps: number;

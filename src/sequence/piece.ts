@@ -13,7 +13,9 @@ export function piece(signature: Signature, sequence: Sequence, from: number, to
     return { ...sliceAxis({ ...part, dtype: tensor.dtype }, time, from, to), length: to - from };
   });
   const steps = parts.map((part, f) => (part ? paddedSteps(signature.feeds[f], part.length) : 1));
-  return { ...sequence, parts, length: to - from, longest: Math.max(...steps) };
+  const { first, of } = sequence.slice ?? { first: true, of: sequence.longest };
+  const slice = { first: first && from === 0, of };
+  return { ...sequence, parts, length: to - from, longest: Math.max(...steps), slice };
 }
 
 /** Whether all inputs with time steps have the same number of them, so that they can be cut at the same step. */

@@ -16,6 +16,8 @@ export interface Sequence {
   readonly longest: number;
   /** Sequences share a run only if this is equal: side values, and sizes that are neither batch nor time. */
   readonly batchKey: string;
+  /** Of a sequence that runs in slices: whether this is the first of them, and the `longest` of the whole. */
+  readonly slice?: { readonly first: boolean; readonly of: number };
   /** What it takes of memory, where that is known without its parts. */
   readonly bytes?: number;
 }

@@ -27,8 +27,16 @@ export class RunMetrics {
     const histogram = (name: string, help: string, buckets: number[]) =>
       new Histogram({ name, help, labelNames: MODEL, buckets, registers });
     const counter = (name: string, help: string) => new Counter({ name, help, labelNames: MODEL, registers });
-    this.#batchSize = histogram('polyhead_batch_size', 'Sequences in a run.', [1, 2, 4, 8, 16, 32, 64, 128, 256]);
-    this.#lengths = histogram('polyhead_sequence_steps', 'Time steps of a sequence that was run.', LENGTHS);
+    this.#batchSize = histogram(
+      'polyhead_batch_size',
+      'Rows in a run: a sequence each, or a slice of a long one, which has a row in each of its runs.',
+      [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    );
+    this.#lengths = histogram(
+      'polyhead_sequence_steps',
+      'Time steps of a sequence that was run; one that ran in slices counts once, as a whole.',
+      LENGTHS,
+    );
     this.#queueSeconds = histogram('polyhead_queue_seconds', 'How long the oldest sequence of a run waited.', SECONDS);
     this.#runSeconds = histogram('polyhead_run_seconds', 'How long a run took in its worker.', SECONDS);
     this.#collateSeconds = histogram(
@@ -56,7 +64,10 @@ export class RunMetrics {
     const padded = this.#paddedSteps.labels(labels);
     return report => {
       size.observe(report.size);
-      for (const { sequence } of report.entries) lengths.observe(sequence.longest);
+      for (const { sequence } of report.entries) {
+        const { slice } = sequence;
+        if (slice?.first ?? true) lengths.observe(slice?.of ?? sequence.longest);
+      }
       queue.observe(report.queueMs / 1000);
       run.observe(report.runMs / 1000);
       collate.observe(report.collateMs / 1000);

@@ -24,7 +24,8 @@ export class Statistics {
   collate: Tally = NONE;
   run: Tally = NONE;
   split: Tally = NONE;
-  rows = 0;
+  /** Sequences that were run; one that ran in slices counts once. */
+  sequences = 0;
   lastAnswer = 0;
   readonly #sizes = new Map<number, SizeStatistics>();
 
@@ -37,8 +38,8 @@ export class Statistics {
     }
   }
 
-  batch({ size, queueMs, collateMs, runMs, splitMs }: BatchReport): void {
-    this.rows += size;
+  batch({ size, sequences, queueMs, collateMs, runMs, splitMs }: BatchReport): void {
+    this.sequences += sequences;
     this.queue = add(this.queue, queueMs);
     this.collate = add(this.collate, collateMs);
     this.run = add(this.run, runMs);

@@ -115,7 +115,7 @@ describe('bodies', () => {
 
   it('of callers who left while theirs was read, none is computed', async () => {
     const { batcher, statistics } = app.service.models.get('lstm');
-    const before = statistics.rows;
+    const before = statistics.sequences;
     const left: Caller = { timeoutMs: 1000, gone: () => true, onGone: () => assert.fail('too late to hear of it') };
     const tensors: Tensors = {
       x: { dtype: 'float32', dims: [1, 1, 3], data: Float32Array.of(1, 2, 3) },
@@ -126,6 +126,6 @@ describe('bodies', () => {
     await assert.rejects(app.service.infer(target, { tensors }, left), { code: 'CALLER_GONE' });
     assert.equal(batcher.pending, 0);
     await app.service.infer(target, { tensors }, patient(10_000));
-    assert.equal(statistics.rows, before + 1);
+    assert.equal(statistics.sequences, before + 1);
   });
 });

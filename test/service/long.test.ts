@@ -8,6 +8,7 @@ import type { Row } from '../../src/sequence/collate.ts';
 import type { Sequence } from '../../src/sequence/sequence.ts';
 import { call } from '../../src/service/call.ts';
 import type { Caller } from '../../src/service/caller.ts';
+import { parseMetrics } from '../support/client/prometheus.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
 import { ROOT, startApp } from '../support/server/service.ts';
 
@@ -46,6 +47,37 @@ test('say bit for bit what one run says, beside short ones and in the order of t
   });
   assert.equal(statistics.success.count, before + 1, 'one request');
   assert.equal(batcher.pending, 0);
+});
+
+test('count as one sequence in metrics and statistics, though they have a row in each of their runs', async () => {
+  const read = async () => {
+    const { samples } = parseMetrics((await served.app.inject('/metrics')).payload);
+    const of = (name: string) => samples.get(`polyhead_${name}{model="weather",version="1"}`) ?? 0;
+    const stats = await served.app.inject('/v2/models/weather/stats');
+    return {
+      count: of('sequence_steps_count'),
+      steps: of('sequence_steps_sum'),
+      rows: of('batch_size_sum'),
+      inferences: stats.json().model_stats[0].inference_count as number,
+    };
+  };
+  const grown = async (act: () => Promise<unknown>) => {
+    const before = await read();
+    await act();
+    const after = await read();
+    return [after.count - before.count, after.steps - before.steps, after.rows - before.rows, after.inferences - before.inferences]; // biome-ignore format: one row
+  };
+  const plain = () => call(model, [2000, 10].map(sequence), patient);
+  assert.deepEqual(await grown(plain), [2, 2010, 5, 2]);
+  // Answers in slices of 1500 steps run in slices of 512 as well.
+  const days = Array.from({ length: 3000 }, (_, i) => [0.5, 12, 5, 4.7, 4, 1 + (i % 366), 1]);
+  const payload = { sequences: [days], sliceSteps: 1500 };
+  const headers = { accept: 'application/x-ndjson' };
+  const asked = async () => {
+    const reply = await served.app.inject({ method: 'POST', url: '/v1/models/weather/predict', payload, headers });
+    assert.equal(reply.payload.trim().split('\n').length, 2, reply.payload.slice(0, 500));
+  };
+  assert.deepEqual(await grown(asked), [1, 3000, 6, 1]);
 });
 
 test('let who came after them go first, as soon as a slice has run', async () => {

@@ -106,12 +106,12 @@ function configType(dtype: DType): string {
 type ModelStatistics = z.infer<typeof modelStatistics>['model_stats'][number];
 
 export function statisticsOf({ name, version, statistics }: Model): ModelStatistics {
-  const { success, fail, queue, collate, run, split, rows, lastAnswer } = statistics;
+  const { success, fail, queue, collate, run, split, sequences, lastAnswer } = statistics;
   return {
     name,
     version,
     last_inference: lastAnswer,
-    inference_count: rows,
+    inference_count: sequences,
     execution_count: run.count,
     inference_stats: {
       success: duration(success),

@@ -85,7 +85,7 @@ export const modelStatistics = z.object({
       name: z.string(),
       version: z.string(),
       last_inference: z.number().int().describe('Milliseconds since the epoch.'),
-      inference_count: z.number().int().describe('Rows.'),
+      inference_count: z.number().int().describe('Sequences; one that ran in slices counts once.'),
       execution_count: z.number().int().describe('Runs.'),
       inference_stats: z.object({
         success: duration,

@@ -92,7 +92,7 @@ describe('state tokens', () => {
     const expired = new TokenSealer([Buffer.from(OLD, 'base64')], 1);
     const old = expired.seal(Buffer.alloc(stateBytes(signature)), binding, Date.now() - 1001);
     const flipped = state.slice(0, -8) + (state.at(-8) === 'A' ? 'B' : 'A') + state.slice(-7);
-    const { rows } = app.service.models.get('weather').statistics;
+    const { sequences: run } = app.service.models.get('weather').statistics;
     for (const [token, words] of [
       [storms.state, /belongs to another model, version or graph/],
       [old, /has expired/],
@@ -125,7 +125,7 @@ describe('state tokens', () => {
     for (const states of ['x', [1, null], [{}, null]]) {
       problemOf(await call(PREDICT, { body: { sequences, states } }), 400, 'INVALID_REQUEST');
     }
-    assert.equal(app.service.models.get('weather').statistics.rows, rows);
+    assert.equal(app.service.models.get('weather').statistics.sequences, run);
   });
 
   it('expire', async () => {
