@@ -168,7 +168,7 @@ export class Batcher {
 
   /** Runs a batch that was taken out of the queue. Every entry of it is then delivered, cancelled or queued again. */
   async #run(batch: Batch, place: Runner): Promise<void> {
-    const { signature, runner } = this.#options;
+    const { signature, runner, rules } = this.#options;
     const sequences = batch.entries.map(entry => entry.sequence);
     if (this.#pairs && sequences.length === 1) sequences.push(sequences[0]);
     const startMs = performance.now();
@@ -182,6 +182,7 @@ export class Batcher {
       const withState = batch.entries.some(entry => entry.withState);
       const fetches = withState ? signature.fetchesWithState : signature.fetches;
       result = await place.run(feeds, fetches, this.places.predict(batch));
+      rules.bytes?.observe(sequences[0].batchKey, feeds, result.outputs);
     } catch (error) {
       this.#runs.delete(run);
       this.#options.onFailedRun?.(batch, startMs);

@@ -1,6 +1,7 @@
 // Waiting entries, one per sequence, kept by length class; a batch begins with the class of the oldest entry.
 import type { Mixing } from '../model/mixing.ts';
 import type { Sequence } from '../sequence/sequence.ts';
+import { bytesOf, type Rate, type RunBytes } from './run-bytes.ts';
 import type { Submission } from './submission.ts';
 
 export interface Entry {
@@ -25,6 +26,8 @@ export interface BatchRules {
   /** Most of batch size x longest length; one sequence alone may exceed it. */
   readonly paddedSteps: number;
   readonly mixing: Mixing;
+  /** What runs are foretold to hold. */
+  readonly bytes?: RunBytes;
 }
 
 export interface Batch {
@@ -92,7 +95,7 @@ export class EntryQueue {
   #cut(key: string | number): Batch {
     const [first] = this.#classes.get(key) as Entry[];
     const mixing = this.#mixingOf(first);
-    const cut = new Cut(this.#rules, mixing);
+    const cut = new Cut(this.#rules, mixing, this.#rules.bytes?.rate(first.sequence.batchKey));
     this.#fill(cut, key);
     if (mixing === 'classes' && !first.idle) {
       const { batchKey, longest } = first.sequence;
@@ -201,11 +204,13 @@ class Cut {
   readonly entries: Entry[] = [];
   readonly #rules: BatchRules;
   readonly #rows: number;
+  readonly #rate: Rate;
   #longest = 0;
   #steps = 0;
 
-  constructor(rules: BatchRules, mixing: Mixing) {
+  constructor(rules: BatchRules, mixing: Mixing, rate: Rate = { row: 0, step: 0 }) {
     this.#rules = rules;
+    this.#rate = rate;
     this.#rows = mixing === 'alone' ? 1 : rules.batchSize;
   }
 
@@ -218,19 +223,23 @@ class Cut {
   }
 
   get full(): boolean {
-    return !this.hasRows || this.#longest * (this.entries.length + 1) > this.#rules.paddedSteps;
+    return !this.hasRows || !this.#bears(this.entries.length + 1, this.#longest);
   }
 
-  /** Adds an entry if there is a row for it, and room: padded steps within the limit, and at most twice the real ones. */
+  /** Adds an entry if there is a row for it, and room: padded steps and bytes within the limits, and at most twice the real steps. */
   add(entry: Entry): boolean {
     if (!this.hasRows) return false;
     const longest = Math.max(this.#longest, entry.sequence.longest);
     const steps = this.#steps + entry.sequence.longest;
-    const padded = longest * (this.entries.length + 1);
-    if (this.entries.length > 0 && padded > Math.min(this.#rules.paddedSteps, 2 * steps)) return false;
+    const rows = this.entries.length + 1;
+    if (rows > 1 && (longest * rows > 2 * steps || !this.#bears(rows, longest))) return false;
     this.#longest = longest;
     this.#steps = steps;
     this.entries.push(entry);
     return true;
+  }
+  #bears(rows: number, longest: number): boolean {
+    const { paddedSteps, bytes } = this.#rules;
+    return longest * rows <= paddedSteps && (!bytes || bytesOf(this.#rate, rows, longest) <= bytes.mostBytes);
   }
 }

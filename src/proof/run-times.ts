@@ -1,8 +1,10 @@
-// How long short runs take, measured before the model serves: what may run on the thread that reads requests is known then.
+// How long short runs take and how much they hold, measured before the model serves: what may run on the thread that reads
+// requests is known then, and how many sequences may share a run.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RunBytes } from '../batching/run-bytes.ts';
 import { RunTimes } from '../batching/run-times.ts';
 import type { Signature } from '../model/signature.ts';
-import type { Runner } from '../runtime/runner.ts';
+import type { Run, Runner } from '../runtime/runner.ts';
 import { collate } from '../sequence/collate.ts';
 import { randomNumbers, randomSequence } from './samples.ts';
 
@@ -29,4 +31,11 @@ export async function measureRuns(
     }
   }
   return times;
+}
+
+/** Lets `bytes` see one run of a few steps. */
+export async function measureBytes(signature: Signature, run: Run, bytes: RunBytes): Promise<void> {
+  const sequence = randomSequence(signature, LENGTHS[1], randomNumbers(12));
+  const feeds = collate(signature, [sequence]);
+  bytes.observe(sequence.batchKey, feeds, await run(feeds, signature.fetchesWithState));
 }

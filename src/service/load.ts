@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Inline } from '../batching/places.ts';
+import { RunBytes } from '../batching/run-bytes.ts';
 import { LoadError, messageOf } from '../core/errors.ts';
 import { readReference } from '../drift/reference.ts';
 import { sizeOf } from '../model/onnx/graph.ts';
@@ -15,6 +16,7 @@ import type { GoldenCheck } from '../proof/golden.ts';
 import { findOthers } from '../proof/others.ts';
 import { type Candidate, type Proof, recall, recheck } from '../proof/prove.ts';
 import { Prover } from '../proof/prover.ts';
+import { measureBytes } from '../proof/run-times.ts';
 import { warmUp } from '../proof/warm-up.ts';
 import { deviceOf, devices } from '../runtime/device.ts';
 import { groupsOf } from '../runtime/joined.ts';
@@ -80,14 +82,15 @@ export class ModelLoader {
       ...deviceOf(finding.provider.provider, this.#options.cudaTf32),
     };
     const got = { ...session, provider: provider.provider };
-    const { pool, golden, others } = await this.#open(version, read, proof, got, log);
+    const { pool, golden, others, bytes } = await this.#open(version, read, proof, got, log);
     const signature = withOthers(proof.signature, others);
     try {
       const { inlineMs } = this.#options;
       const inline = got.provider === 'cpu' && inlineMs > 0 ? await inlineOf(got, proof, inlineMs) : undefined;
       this.#tell(log, version, proof, provider);
       const reference = await readReference(version.folder, read.graph.sha256);
-      const proved = { version, read, proof: { ...proof, signature, golden }, provider, pool, inline, reference };
+      const served = { ...proof, signature, golden };
+      const proved = { version, read, proof: served, provider, pool, inline, bytes, reference };
       const model = serve(proved, this.#options, this.#metrics, log);
       if (!finding.certificate.complete) {
         this.#unfinished.set(model, () => this.#finish(model, candidate, { finding, session: got, cache }, log));
@@ -176,7 +179,8 @@ export class ModelLoader {
     proof: Proof,
     session: SessionOptions,
     log: Logger,
-  ): Promise<{ pool: WorkerPool; golden?: GoldenCheck; others: ReadonlyMap<string, Axes> }> {
+  ): Promise<{ pool: WorkerPool; golden?: GoldenCheck; others: ReadonlyMap<string, Axes>; bytes: RunBytes }> {
+    const bytes = new RunBytes(proof.signature, this.#options.runBytes);
     let golden: GoldenCheck | undefined;
     let others: ReadonlyMap<string, Axes> = new Map();
     const unchanged = unchangedFiles([
@@ -193,6 +197,7 @@ export class ModelLoader {
         await unchanged([graph.sha256, ...graph.externalData.map(({ sha256 }) => sha256)]);
         golden = await recheck(proof, run);
         others = await findOthers(proof.signature, graph, run);
+        await measureBytes(proof.signature, run, bytes);
         // On a GPU, memory for a full batch is taken now or not at all.
         if (session.provider === 'cuda' && proof.mixing !== 'alone')
           await warmUp(proof.signature, proof.limits, proof.decoders, run);
@@ -202,7 +207,7 @@ export class ModelLoader {
         log.warn({ detail }, `a worker ${event}`);
       },
     });
-    return { pool, golden, others };
+    return { pool, golden, others, bytes };
   }
 
   #tell(

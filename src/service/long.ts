@@ -2,6 +2,7 @@
 // How a sequence is cut depends on its length alone, so its answer depends on nobody else; and only graphs that were seen to
 // answer a chain bit for bit as one run are asked so.
 import type { SubmitOptions, Timing } from '../batching/submission.ts';
+import { ServiceError } from '../core/errors.ts';
 import type { Row } from '../sequence/collate.ts';
 import { isEven, piece } from '../sequence/piece.ts';
 import type { Sequence } from '../sequence/sequence.ts';
@@ -25,6 +26,9 @@ export async function submitAny(
 ): Promise<Answered> {
   const long =
     options.mixing !== 'alone' && isCuttable(model) ? sequences.filter(sequence => isLong(model, sequence)) : [];
+  sequences.forEach((sequence, i) => {
+    if (!model.bytes.fits(sequence) && !long.includes(sequence)) throw tooMuch(model, i);
+  });
   if (long.length === 0) return submit(model, sequences, caller, options);
   const release = options.admitted ? () => {} : model.batcher.admit(sequences);
   const group = new CallGroup(caller);
@@ -44,6 +48,11 @@ export async function submitAny(
     group.cancel();
     release();
   }
+}
+
+function tooMuch({ bytes }: Model, index: number): ServiceError {
+  const detail = `sequence ${index} alone would take more than the ${bytes.mostBytes} bytes of inputs and outputs that a run may hold`;
+  return new ServiceError('ANSWER_TOO_LARGE', `${detail}; send a shorter one`);
 }
 
 /** Whether a chain of runs says what one run says: the same bits were seen, and no head answers single steps. */

@@ -1,5 +1,6 @@
 // What the door knows of a model version that serves. How it came to serve is told in load.ts.
 import type { Batcher } from '../batching/batcher.ts';
+import type { RunBytes } from '../batching/run-bytes.ts';
 import type { Arrivals } from '../batching/turn-end.ts';
 import type { ProviderChoice } from '../core/providers.ts';
 import type { Tracing } from '../core/trace.ts';
@@ -66,6 +67,8 @@ export interface Model extends Proof {
   readonly graph: Graph;
   readonly provider: ProviderFacts;
   readonly batcher: Batcher;
+  /** What runs of it hold. */
+  readonly bytes: RunBytes;
   readonly statistics: Statistics;
   readonly recent: Recent;
   /** What it sees and says lately, beside what is usual; only where a reference stands beside the graph. */

@@ -4,6 +4,7 @@ import { Batcher } from '../batching/batcher.ts';
 import type { Inline } from '../batching/places.ts';
 import type { Batch } from '../batching/queue.ts';
 import { tracedOf } from '../batching/report.ts';
+import type { RunBytes } from '../batching/run-bytes.ts';
 import { Seldom } from '../core/seldom.ts';
 import type { Tracing } from '../core/trace.ts';
 import { Drift } from '../drift/drift.ts';
@@ -26,6 +27,7 @@ export interface Proved {
   readonly provider: ProviderFacts;
   readonly pool: WorkerPool;
   readonly inline?: Inline;
+  readonly bytes: RunBytes;
   readonly reference?: Reference;
 }
 
@@ -38,6 +40,7 @@ export function serve(
     provider,
     pool,
     inline,
+    bytes,
     reference,
   }: Proved,
   options: ModelOptions,
@@ -52,7 +55,7 @@ export function serve(
     signature,
     runner: pool,
     inline,
-    rules: { ...limits, mixing: proof.mixing },
+    rules: { ...limits, mixing: proof.mixing, bytes },
     pairs: inPairs(proof),
     capacity: { sequences: options.queueCapacity, bytes: options.queueBytes },
     maxDelayMs: options.maxQueueDelayMs,
@@ -101,6 +104,7 @@ export function serve(
     graph,
     provider,
     batcher,
+    bytes,
     statistics,
     recent: new Recent(),
     drift,
