@@ -22,7 +22,7 @@ export const calibrateCommand: Command = {
       'FILE',
       'JSON Lines: {"sequence": …, "targets": {"head": label or number, …}}; per step an array; null: not known',
     ],
-    ['', 'data that the model was not trained on'],
+    ['', 'for a multilabel head an array of labels; data that the model was not trained on'],
     ['--test FILE', 'measure on these instead: what was fitted looks better on its own data than it is'],
     ['--binary', 'how heads with two labels are put right; temperature if left out'],
     ['--coverage C', 'share of cases that intervals are to hold; what the interval says if left out, else 0.9'],

@@ -24,6 +24,33 @@ export function fitTemperature(logits: ArrayLike<number>, labels: ArrayLike<numb
   return Math.exp(goldenSection(loss, Math.log(0.05), Math.log(20)));
 }
 
+/**
+ * The temperature T of ordered labels: P(beyond label k) is sigmoid(logit k / T), and it minimises the negative
+ * log-likelihood of the labels. `logits` is [row, label but the last] row-major and falls along each row. The
+ * likelihood is log-concave in 1/T (Pratt, "Concavity of the Log Likelihood", 1981).
+ */
+export function fitOrdinalTemperature(logits: ArrayLike<number>, labels: ArrayLike<number>): number {
+  const width = logits.length / labels.length;
+  const loss = (logT: number) => {
+    const scale = Math.exp(-logT);
+    let sum = 0;
+    for (let row = 0; row < labels.length; row++) {
+      const label = labels[row];
+      const from = label === 0 ? Infinity : logits[row * width + label - 1] * scale;
+      const to = label === width ? -Infinity : logits[row * width + label] * scale;
+      // ln(sigmoid(from) - sigmoid(to)), where neither is rounded to 0 or 1
+      const log = Math.log1p(-Math.exp(to - from)) - softplus(-from) - softplus(to);
+      sum -= Math.max(log, LEAST_LOG);
+    }
+    return sum;
+  };
+  return Math.exp(goldenSection(loss, Math.log(0.05), Math.log(20)));
+}
+
+/** Of a label that cannot be. */
+const LEAST_LOG = Math.log(2 ** -149);
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
 function goldenSection(f: (x: number) => number, low: number, high: number): number {
   const ratio = (Math.sqrt(5) - 1) / 2;
   let [a, b] = [low, high];

@@ -2,11 +2,16 @@
 import { LoadError } from '../core/errors.ts';
 import type { ManifestHead } from '../model/manifest.ts';
 import type { SignatureHead } from '../model/signature.ts';
-import { calibrator } from '../sequence/calibrate.ts';
+import { beyondLogits, calibrator } from '../sequence/calibrate.ts';
 import type { Row } from '../sequence/collate.ts';
-import { type Answer, type ClassAnswer, headDecoder, type ValueAnswer } from '../sequence/heads.ts';
-import { calibrationError, conformalMargin, fitIsotonic, fitTemperature } from './fit.ts';
-import { answersOf } from './observe.ts';
+import {
+  type Answer,
+  type ClassAnswer,
+  headDecoder,
+  type MultilabelAnswer,
+  type ValueAnswer,
+} from '../sequence/heads.ts';
+import { calibrationError, conformalMargin, fitIsotonic, fitOrdinalTemperature, fitTemperature } from './fit.ts';
 
 /** What a head's part of the manifest gets. */
 export type Calibration = Pick<Extract<ManifestHead, { kind: 'binary' }>, 'calibration'> &
@@ -24,7 +29,8 @@ export type Measures = Readonly<Record<string, number>>;
 /** The cases of a head of labels or of values; others have nothing to be put right. */
 export function casesOf(head: SignatureHead): Cases | undefined {
   const { kind } = head.spec;
-  if (kind === 'binary' || kind === 'multiclass') return new LabelCases(head);
+  if (kind === 'binary' || kind === 'multiclass' || kind === 'ordinal') return new LabelCases(head);
+  if (kind === 'multilabel') return new LabelSetCases(head);
   return kind === 'regression' ? new ValueCases(head) : undefined;
 }
 
@@ -54,7 +60,8 @@ export abstract class Cases {
       throw new LoadError(`"${this.spec.name}" needs ${answers.length} targets, one for each time step`);
     }
     answers.forEach((one, i) => {
-      if (targets[i] === null || !one || answersOf(one).length === 0) return; // not known, or no number was answered
+      const odd = !one || ('value' in one && !Number.isFinite(one.value));
+      if (targets[i] === null || odd) return; // not known, or no number was answered
       this.take(one as never, targets[i]);
       this.#count++;
     });
@@ -71,11 +78,8 @@ class LabelCases extends Cases {
   readonly #labels: number[] = [];
 
   protected take(answer: ClassAnswer, target: unknown): void {
-    const { labels, name } = this.spec as Extract<ManifestHead, { kind: 'binary' | 'multiclass' }>;
-    const label = (labels as readonly string[]).indexOf(target as string);
-    if (label < 0) throw new LoadError(`"${name}": ${JSON.stringify(target)} is none of its labels`);
     this.#answers.push({ ...answer, probabilities: Float64Array.from(answer.probabilities) });
-    this.#labels.push(label);
+    this.#labels.push(labelOf(this.spec, target));
   }
 
   fit({ binary }: FitOptions): Calibration {
@@ -84,24 +88,77 @@ class LabelCases extends Cases {
       const { x, y } = fitIsotonic(scores, this.#labels);
       return { calibration: { isotonic: { x: [...x], y: [...y] } } };
     }
+    if (this.spec.kind === 'ordinal') {
+      const logits = this.#answers.flatMap(({ probabilities }) => Array.from(beyondLogits(probabilities)));
+      return { calibration: { temperature: fitOrdinalTemperature(logits, this.#labels) } };
+    }
     const logits = this.#answers.flatMap(({ probabilities }) => Array.from(probabilities, logOf));
     return { calibration: { temperature: fitTemperature(logits, this.#labels) } };
   }
 
   measure(calibration?: Calibration): Measures {
     const put = calibration && calibrator({ ...this.spec, ...calibration } as ManifestHead);
-    const answers = this.#answers.map(answer => (put ? (put(answer) as ClassAnswer) : answer));
-    const right = answers.map(({ label }, i) => label === this.#labels[i]);
-    const losses = answers.map(({ probabilities }, i) => -logOf(probabilities[this.#labels[i]]));
-    return {
-      'log loss': mean(losses),
-      'calibration error': calibrationError(
-        answers.map(({ label, probabilities }) => probabilities[label]),
-        right,
-      ),
-      accuracy: mean(right.map(Number)),
-    };
+    const told = this.#answers.map((answer, i) => {
+      const { label, probabilities } = put ? (put(answer) as ClassAnswer) : answer;
+      const truth = this.#labels[i];
+      return { loss: -logOf(probabilities[truth]), sure: probabilities[label], right: label === truth };
+    });
+    return labelMeasures(told);
   }
+}
+
+/** Labels of which any number hold: each is a case of its own, true or not, and all share one temperature. */
+class LabelSetCases extends Cases {
+  readonly #answers: MultilabelAnswer[] = [];
+  /** For each answer, 1 for the labels that hold and 0 for the others. */
+  readonly #holds: number[][] = [];
+
+  protected take(answer: MultilabelAnswer, target: unknown): void {
+    if (!Array.isArray(target)) throw new LoadError(`"${this.spec.name}": a target is an array of labels, or null`);
+    const holding = new Set(target.map(label => labelOf(this.spec, label)));
+    this.#answers.push({ ...answer, probabilities: Float64Array.from(answer.probabilities) });
+    this.#holds.push(Array.from(answer.probabilities, (_, k) => Number(holding.has(k))));
+  }
+
+  fit(): Calibration {
+    const logits = this.#answers.flatMap(({ probabilities }) =>
+      Array.from(probabilities, p => [logOf(1 - p), logOf(p)]).flat(),
+    );
+    return { calibration: { temperature: fitTemperature(logits, this.#holds.flat()) } };
+  }
+
+  measure(calibration?: Calibration): Measures {
+    const put = calibration && calibrator({ ...this.spec, ...calibration } as ManifestHead);
+    const told = this.#answers.flatMap((answer, i) => {
+      const { labels, probabilities } = put ? (put(answer) as MultilabelAnswer) : answer;
+      return Array.from(probabilities, (p, k) => {
+        const sure = labels.includes(k) ? p : 1 - p;
+        const holds = this.#holds[i][k];
+        return { loss: -logOf(holds ? p : 1 - p), sure, right: Number(labels.includes(k)) === holds };
+      });
+    });
+    return labelMeasures(told);
+  }
+}
+
+/** The place of a label. @throws {LoadError} */
+function labelOf(spec: ManifestHead, target: unknown): number {
+  const label = 'labels' in spec ? (spec.labels as readonly unknown[]).indexOf(target) : -1;
+  if (label < 0) throw new LoadError(`"${spec.name}": ${JSON.stringify(target)} is none of its labels`);
+  return label;
+}
+
+/** What was said of each case: its loss, how sure it was, and whether it was right. */
+function labelMeasures(told: readonly { loss: number; sure: number; right: boolean }[]): Measures {
+  const right = told.map(one => one.right);
+  return {
+    'log loss': mean(told.map(({ loss }) => loss)),
+    'calibration error': calibrationError(
+      told.map(({ sure }) => sure),
+      right,
+    ),
+    accuracy: mean(right.map(Number)),
+  };
 }
 
 class ValueCases extends Cases {

@@ -6,7 +6,7 @@ const finite = z.number();
 
 const temperature = z
   .strictObject({ temperature: z.number().min(0.01).max(100) })
-  .describe('Every log-probability is divided by it before they are made to sum to 1 again: above 1 less sure.');
+  .describe('What the probabilities are made of, in logits, is divided by it: above 1 less sure.');
 
 const isotonic = z
   .strictObject({

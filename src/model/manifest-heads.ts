@@ -63,6 +63,7 @@ export const head = z
       ...manyLabels,
       threshold,
       activation,
+      calibration: ofClasses,
       nonFinite: undecided,
     }),
     z.strictObject({
@@ -72,6 +73,7 @@ export const head = z
         .describe('Ordered labels: the tensor holds, for each label but the last, P(answer is beyond it).'),
       ...manyLabels,
       activation,
+      calibration: ofClasses,
       nonFinite: undecided,
     }),
     z.strictObject({

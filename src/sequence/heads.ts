@@ -158,10 +158,13 @@ function answererOf(spec: Labelled, width: number): (data: Floats, start: number
     case 'multilabel':
       return (data, start, row) => {
         const probabilities = each(slice(data, start), row);
-        const labels = Array.from(probabilities.keys()).filter(i => probabilities[i] >= spec.threshold);
-        return { labels, probabilities };
+        return { labels: labelsFrom(probabilities, spec.threshold), probabilities };
       };
   }
+}
+
+export function labelsFrom(probabilities: Floats, threshold: number): number[] {
+  return Array.from(probabilities.keys()).filter(i => probabilities[i] >= threshold);
 }
 
 /** Values on the manifest's scale, in float64. */
