@@ -38,6 +38,16 @@ def intervals(m):
     return table(["inside the interval", *heads], rows)
 
 
+def conformal(m):
+    rows = []
+    for coverage, heads in m["model"]["conformal"].items():
+        wanted = f"{100 * float(coverage):g} %"
+        rows.append([f"margin for {wanted}", *(f"{h['margin']:+.2f}" for h in heads.values())])
+        rows.append([f"inside on test, of {wanted}", *(f"{h['inside']:.1f} % ± {h['standard_error']:.1f}" for h in heads.values())])
+        rows.append(["mean width, test", *(f"{h['width']:.1f}" for h in heads.values())])
+    return table(["split-conformal", *heads], rows)
+
+
 def by_group(parts, title):
     rows = [["fixes judged", *(p["fixes"] for p in parts.values())]]
     for key, (name, digits, _) in MEASURES.items():
@@ -45,7 +55,7 @@ def by_group(parts, title):
     return table([title, *parts], rows)
 
 
-def card(m, settings):
+def card(m):
     """CARD.md as text."""
     storms, fixes, graph, model = m["storms"], m["fixes"], m["graph"], m["model"]
     seconds = m["seeds"]["training_cpu_seconds"]
@@ -72,7 +82,7 @@ A storm belongs to the split of its first year: training to 2005, validation 200
 {fixes['train']:,} / {fixes['validation']:,} / {fixes['test']:,} fixes that have another one 24 hours later. Other fixes, mostly a storm's last day, have no loss and
 are not judged: **every figure here supposes that the storm is still followed in 24 hours**.
 In the answers and, within the graph, in the fixes too, subtropical depressions and storms count as depression and storm, other lows, disturbances and waves as low.
-Cross-entropies; Huber loss for wind and pressure; the mean distance for the track, with weight {settings.track:g} since it learns more slowly; pinball
+Cross-entropies; Huber loss for wind and pressure; the mean distance for the track, with weight {m['settings']['track']:g} since it learns more slowly; pinball
 loss for the 10 % and 90 % bounds. Stretches from a random fix on, moved a little on the map and in the season; averaged weights, early
 stopping on validation. Of the seeds 0 to 4, seed {m['seeds']['chosen']} was taken for its validation loss, and every setting likewise.
 The test storms were measured twice: a first setting told the network all nine statuses apart (status 64.4 %, wind 8.56, pressure 5.62,
@@ -104,6 +114,14 @@ Half widths were multiplied by {', '.join(f'{w:.3f}' for w in model['widening'])
 
 Latitude and longitude are inside together at {model['both_track_bounds']:.1f} % of the test fixes: the two intervals are no 80 % area. Fixes of a storm are alike,
 so these figures move by some points from one set of storms to the next.
+
+Other shares by split-conformal margins, which are added on both sides: found on the {fixes['validation']:,} validation fixes as `polyhead calibrate` finds
+them, measured on the {fixes['test']:,} test fixes. ± is one standard error (bootstrap over storms).
+
+{conformal(m)}
+
+That a margin holds for new cases supposes that they are like the old ones and apart from each other. Fixes of one storm are not, which is why the standard errors
+go by storms; and test storms are of later years. The shares are not promised for a single storm, nor for strong ones alone.
 
 ## Short and long histories
 {by_group(model['test_by_history'], 'fixes sent so far')}
