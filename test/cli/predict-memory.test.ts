@@ -16,7 +16,7 @@ import { temporaryFolder } from '../support/models/served-copies.ts';
 
 const MIB = 1024 * 1024;
 /** Of JavaScript's objects; a process that needs more dies. */
-const HEAP_MIB = 80;
+const HEAP_MIB = 48;
 const FILE_BYTES = 3 * HEAP_MIB * MIB;
 /** What a file may take of memory, of any kind, beyond what one sequence takes. */
 const MORE_BYTES = FILE_BYTES / 2;
