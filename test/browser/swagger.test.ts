@@ -127,6 +127,31 @@ describe('Swagger UI', { skip, timeout: 180_000 }, () => {
     });
   });
 
+  it('asks for a key where one is needed, and sends it', async () => {
+    const env = { POLYHEAD_API_KEYS: 'the-key-of-this-test', POLYHEAD_MODEL_REPOSITORY: `${ROOT}test/fixtures/models` };
+    const locked = await startProcess({ env: { ...env, POLYHEAD_STRICT_REPOSITORY: 'false' } });
+    const page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    try {
+      await page.goto(`${locked.origin}/docs`);
+      await page.locator('.auth-wrapper').getByRole('button', { name: 'Authorize' }).click();
+      await page.locator('.modal-ux input').fill('the-key-of-this-test');
+      await page.locator('.modal-ux').getByRole('button', { name: 'Apply credentials' }).click();
+      await page.locator('.modal-ux').getByRole('button', { name: 'Close' }).first().click();
+      const block = page
+        .locator('.opblock-post')
+        .filter({ has: page.locator('[data-path="/v1/models/lstm/predict"]') });
+      await block.locator('.opblock-summary-control').click();
+      await block.getByRole('button', { name: 'Try it out' }).click();
+      await block.getByRole('button', { name: 'Execute' }).click();
+      const status = block.locator('.live-responses-table tbody .response-col_status').first();
+      assert.match((await status.textContent()) ?? '', /^\s*200/);
+    } finally {
+      await page.close();
+      await locked.stop();
+    }
+  });
+
   // Browsers excuse loopback from much that they demand of other hosts: headers that ask for https break only those.
   for (const host of ['127.0.0.1', '127.0.0.2', 'polyhead.test']) {
     it(`works under ${host}`, async () => {

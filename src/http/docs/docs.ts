@@ -1,7 +1,5 @@
 // The API document, which follows the loaded models, and Swagger UI to try it.
-import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
@@ -13,7 +11,7 @@ import { completeDocument } from './complete.ts';
 import { keepAnswers } from './kept.ts';
 import { addModelOperations } from './model-operations.ts';
 import { asShown, RealReplies } from './shown.ts';
-import { STYLE } from './style.ts';
+import { installUi } from './ui.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -97,41 +95,5 @@ export async function installDocs(
       });
       return installUi(docs, document => asShown(complete(document), service.models.all(), replies));
     });
-  });
-}
-
-async function installUi(
-  docs: FastifyInstance,
-  shown: (document: OpenAPIV3_1.Document) => OpenAPIV3_1.Document,
-): Promise<void> {
-  // No upgrade to https, and no header that browsers obey over https alone and complain about elsewhere: the page must
-  // also work over plain http on any host.
-  await docs.register(helmet, {
-    strictTransportSecurity: false,
-    crossOriginOpenerPolicy: false,
-    originAgentCluster: false,
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        objectSrc: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-  });
-  await docs.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: {
-      layout: 'BaseLayout', // without the bar that asks for another document's address
-      docExpansion: 'list',
-      defaultModelsExpandDepth: -1,
-      persistAuthorization: true,
-      displayRequestDuration: true,
-      validatorUrl: null,
-    },
-    transformSpecification: document => shown(document as OpenAPIV3_1.Document),
-    theme: { title: 'Polyhead API', css: [{ filename: 'polyhead.css', content: STYLE }] },
   });
 }
