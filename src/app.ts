@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { ServiceError } from './core/errors.ts';
 import { logAccess } from './http/access-log.ts';
+import { Answers, installAnswers } from './http/answers.ts';
 import { installAuth } from './http/auth.ts';
 import { installBodies } from './http/bodies.ts';
 import { inflate } from './http/compression.ts';
@@ -78,6 +79,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   app.addHook('preParsing', inflate); // after the errors' own: to an unknown path no coding matters
   await installCors(app, config.corsOrigins);
   installUploads(app, service.held);
+  installAnswers(app, new Answers(service.held));
   await installAuth(app, config.apiKeys);
   await installQuota(app, config.quotaPerMinute);
   await installDocs(app, service, {

@@ -27,7 +27,7 @@ export const DOOR_SETTINGS = {
     'POLYHEAD_UPLOAD_BYTES',
     whole(1024, 1e12),
     256 * MIB,
-    'most bytes of bodies in memory, of all requests that are being read or answered, and of answers over gRPC',
+    'most bytes of bodies in memory, of all requests that are being read or answered, and of answers that wait to be read',
   ),
   maxAnswerBytes: setting(
     'POLYHEAD_MAX_ANSWER_BYTES',

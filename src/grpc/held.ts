@@ -4,6 +4,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Held, Share } from '../core/held.ts';
+import { msOf, UNREAD } from '../http/answers.ts';
 import { tooMuchSent } from '../http/uploads.ts';
 import { inflated } from './inflate.ts';
 
@@ -23,9 +24,6 @@ export interface HoldOptions {
 }
 
 const PREFIX_BYTES = 5;
-/** How long an answer may lie unread, and how fast it is to be read when it is large. */
-const UNREAD_MS = 60_000;
-const LEAST_BYTES_A_MS = 128;
 /** How long a caller who was answered may go on sending. */
 const ANSWERED_MS = 1000;
 
@@ -81,7 +79,7 @@ export class CallShare {
   sent(bytes: number): void {
     clearTimeout(this.#unread);
     const cut = () => this.#call.stream.close(constants.NGHTTP2_CANCEL);
-    this.#unread = setTimeout(cut, UNREAD_MS + bytes / LEAST_BYTES_A_MS).unref();
+    this.#unread = setTimeout(cut, msOf(UNREAD, bytes)).unref();
   }
 
   /** The oldest message, and an answer of so many bytes, are done with. */

@@ -150,7 +150,12 @@ export class Metrics {
   }
 
   watchUploads(read: () => number): void {
-    sharedGauge(this.registry, 'polyhead_upload_bytes', 'Bytes of bodies being read or answered.', read);
+    sharedGauge(
+      this.registry,
+      'polyhead_upload_bytes',
+      'Bytes of bodies being read or answered, and of answers that wait for their readers.',
+      read,
+    );
   }
 
   /** A worker may die before its model serves. */

@@ -5,6 +5,7 @@ import { ServiceError } from '../../core/errors.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { Service } from '../../service/service.ts';
 import type { Session } from '../../service/session.ts';
+import { tooMuchUnread } from '../answers.ts';
 import { encodeOneWithin } from '../codec/large.ts';
 import { problem, STATUS, translate } from '../errors.ts';
 import { CLOSE, openMessage, parseMessage, stepOf } from './messages.ts';
@@ -118,13 +119,20 @@ export class LiveConnection {
     const { heads, probabilities } = this.#asked;
     let text: string | Buffer = '';
     const session = this.#session;
-    await this.#followed(session, async trace => {
-      await session.step({ sequence, heads }, { ...this.#caller(), trace }, async (answer, length) => {
-        const around = [`{"length":${length},"prediction":`, '}'] as const;
-        text = await encodeOneWithin(around, answer, probabilities, this.#options.maxAnswerBytes);
+    const share = this.#service.held.open();
+    try {
+      await this.#followed(session, async trace => {
+        await session.step({ sequence, heads }, { ...this.#caller(), trace }, async (answer, length) => {
+          const around = [`{"length":${length},"prediction":`, '}'] as const;
+          text = await encodeOneWithin(around, answer, probabilities, this.#options.maxAnswerBytes);
+          if (!share.take(text.length)) throw tooMuchUnread();
+        });
       });
-    });
-    this.#send(text);
+      this.#send(text, () => share.close());
+    } catch (error) {
+      share.close();
+      throw error;
+    }
   }
 
   /** A step as a span of its own: a connection may last for days. */
@@ -188,8 +196,10 @@ export class LiveConnection {
     this.#send(JSON.stringify({ error: problem(known, this.#target.requestId) }));
   }
 
-  #send(text: string | Buffer): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text, { binary: false });
+  /** `sent`: the system has all of it, or the connection is gone. */
+  #send(text: string | Buffer, sent = () => {}): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text, { binary: false }, sent);
+    else sent();
   }
 
   /** Until the other side has read enough, or is gone. */

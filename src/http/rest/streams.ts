@@ -117,10 +117,11 @@ function installSteps(instance: FastifyInstance, service: Service, options: Rest
       const caller = callerOf(reply, options);
       const form = formOf(reply.request.headers.accept);
       const { model, stream } = params;
-      // Written before the step is taken: one whose answer is too large leaves the stream as it was.
+      // Written before the step is taken: one whose answer is too large, or has no room, leaves the stream as it was.
       let text: string | Buffer = '';
       const write = async (step: Step, last?: boolean, frame?: Frame) => {
         text = await stepText(step, body.probabilities, options.maxAnswerBytes, { last, frame });
+        if (!frame) instance.answers.take(reply, text.length);
       };
       if (form) {
         const accept = (slice: StepSlice) => write(slice, slice.last, form.frame);

@@ -55,9 +55,10 @@ async function answer(service: Service, options: InferOptions, target: Target, r
   const caller = callerOf(reply, options, asked.timeoutMs);
   const write = (inference: Inference) => encodeInfer(asked, inference, options.maxAnswerBytes);
   let written: Awaited<ReturnType<typeof write>> | undefined;
-  // A step whose answer is too large is not taken.
+  // A step whose answer is too large, or has no room, is not taken.
   const accept = async (inference: Inference) => {
     written = await write(inference);
+    reply.server.answers.take(reply, written.body.length);
   };
   const inference = await (asked.sequence
     ? service.inferStep(target, asked.request, asked.sequence, caller, accept)
