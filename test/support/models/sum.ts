@@ -21,3 +21,17 @@ export const sumOf = (type: number, dims: readonly (string | number)[]) =>
     inputs: [{ name: 'x', type, dims }],
     outputs: [{ name: 'total', type: FLOAT, dims: ['n', 1] }],
   });
+
+/** total [n, 1] = the sum of a row of x [n, t], times one number for the whole run. */
+export const SCALED_SUM = onnxFile({
+  nodes: [
+    { op: 'ReduceSum', inputs: ['x', 'inner'], outputs: ['sum'] },
+    { op: 'Mul', inputs: ['sum', 'rate'], outputs: ['total'] },
+  ],
+  initializers: [axes('inner', 1n)],
+  inputs: [
+    { name: 'x', type: FLOAT, dims: ['n', 't'] },
+    { name: 'rate', type: FLOAT, dims: [1] },
+  ],
+  outputs: [{ name: 'total', type: FLOAT, dims: ['n', 1] }],
+});
