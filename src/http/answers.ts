@@ -1,7 +1,7 @@
 // Answers that wait for their readers, held to the bound of bytes that bodies share: Node keeps an answer in memory until the
 // system has taken its last byte, however slowly that is read.
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, onSendHookHandler } from 'fastify';
 import { ServiceError } from '../core/errors.ts';
 import type { Held, Share } from '../core/held.ts';
 
@@ -35,16 +35,15 @@ interface Waiting {
 }
 
 export class Answers {
+  /** How long one may lie unread; and how long, where another needs the room. */
+  unread = UNREAD;
+  pressed = PRESSED;
   readonly #held: Held;
-  readonly #unread: Patience;
-  readonly #pressed: Patience;
   /** The oldest first. */
   readonly #waiting = new Map<ServerResponse, Waiting>();
 
-  constructor(held: Held, unread = UNREAD, pressed = PRESSED) {
+  constructor(held: Held) {
     this.#held = held;
-    this.#unread = unread;
-    this.#pressed = pressed;
   }
 
   /**
@@ -56,7 +55,7 @@ export class Answers {
     const share = this.#roomFor(bytes);
     const waiting = { raw, share, bytes, sinceMs: performance.now() };
     this.#waiting.set(raw, waiting);
-    const cut = setTimeout(() => this.#cut(waiting), msOf(this.#unread, bytes)).unref();
+    const cut = setTimeout(() => this.#cut(waiting), msOf(this.unread, bytes)).unref();
     const read = () => {
       clearTimeout(cut);
       share.close();
@@ -71,7 +70,7 @@ export class Answers {
       if (share.take(bytes)) return share;
       const now = performance.now();
       const late = [...this.#waiting.values()].find(
-        waiting => now - waiting.sinceMs > msOf(this.#pressed, waiting.bytes),
+        waiting => now - waiting.sinceMs > msOf(this.pressed, waiting.bytes),
       );
       if (!late) throw tooMuchUnread();
       this.#cut(late);
@@ -88,11 +87,13 @@ export class Answers {
 export const tooMuchUnread = () =>
   new ServiceError('OVERLOADED', 'too many answers of this server wait to be read; try again shortly');
 
+/** Routes that wait for runs take room themselves, which costs the small answers of most of them nothing; here are all others. */
 export function installAnswers(app: FastifyInstance, answers: Answers): void {
   app.decorate('answers', answers);
-  app.addHook('onSend', (request, reply, payload, done) => {
+  const take: onSendHookHandler = ({ routeOptions: { config } }, reply, payload, done) => {
+    // Documents are kept once for all readers; and metrics are what operators need most when there is no room.
+    if (config.open || config.role === 'metrics') return done(null, payload);
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
-    if (bytes <= SMALL_BYTES || isShared(request)) return done(null, payload);
     try {
       answers.take(reply, bytes);
     } catch (error) {
@@ -100,13 +101,11 @@ export function installAnswers(app: FastifyInstance, answers: Answers): void {
       return done(error as ServiceError);
     }
     done(null, payload);
+  };
+  app.addHook('onRoute', route => {
+    if (!route.config?.waits) route.onSend = [take, ...[route.onSend ?? []].flat()];
   });
 }
 
 /** Of an answer that is not sent. */
-const ABOUT_THE_BODY = ['content-encoding', 'content-length', 'inference-header-content-length'];
-
-/** Documents that are kept once for all readers; and metrics, which operators need most when there is no room. */
-function isShared({ routeOptions: { config } }: FastifyRequest): boolean {
-  return config.open === true || config.role === 'metrics';
-}
+const ABOUT_THE_BODY = ['content-encoding', 'content-length'];

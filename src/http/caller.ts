@@ -8,7 +8,7 @@ export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether a caller may say how long it waits; the API document says so too. */
+    /** Whether a caller may say how long it waits; the API document says so too. Such routes take room for their answers. */
     waits?: boolean;
   }
 }

@@ -86,6 +86,7 @@ export function installExplain(instance: FastifyInstance, service: Service, opti
     const request = { ...body, baseline, budget: body.budget ?? budget[method] };
     const explained = await service.explain(target, request, callerOf(reply, options));
     const text = await encodeExplanations(explained, method, options.maxAnswerBytes);
+    app.answers.take(reply, text.length);
     return reply.header('content-type', 'application/json').send(text);
   };
   const schema = {

@@ -68,6 +68,7 @@ export function installInstances(
         const asked = { sequences: instances, member: 'instances' };
         const result = await service.predict(targetOf(request.params), asked, callerOf(reply, options));
         const answer = await encodeInstancesWithin(result, options.maxAnswerBytes);
+        app.answers.take(reply, answer.length);
         return reply.headers(timingHeaders(result.timing)).send(answer);
       },
     );

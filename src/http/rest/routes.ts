@@ -103,6 +103,7 @@ function installPredict(instance: FastifyInstance, service: Service, options: Re
     const result = await service.predict(target, request, caller);
     reply.timing = result.timing;
     const answer = await encodeWithin(result, request.probabilities, options.maxAnswerBytes);
+    app.answers.take(reply, answer.length);
     return reply.headers(timingHeaders(result.timing)).send(answer);
   };
   // A full queue refuses before the body is read and parsed: under overload that is most of the work.

@@ -53,12 +53,15 @@ async function answer(service: Service, options: InferOptions, target: Target, r
   const model = service.models.get(target.model, target.version);
   const asked = parseInfer(model, bytesOf(reply.request), Array.isArray(header) ? header.join() : header);
   const caller = callerOf(reply, options, asked.timeoutMs);
-  const write = (inference: Inference) => encodeInfer(asked, inference, options.maxAnswerBytes);
+  const write = async (inference: Inference) => {
+    const encoded = await encodeInfer(asked, inference, options.maxAnswerBytes);
+    reply.server.answers.take(reply, encoded.body.length);
+    return encoded;
+  };
   let written: Awaited<ReturnType<typeof write>> | undefined;
   // A step whose answer is too large, or has no room, is not taken.
   const accept = async (inference: Inference) => {
     written = await write(inference);
-    reply.server.answers.take(reply, written.body.length);
   };
   const inference = await (asked.sequence
     ? service.inferStep(target, asked.request, asked.sequence, caller, accept)
