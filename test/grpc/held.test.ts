@@ -174,4 +174,29 @@ describe('what callers over gRPC hold', () => {
     await gone();
     await other.close();
   });
+
+  it('is cut off after the stated time where a message goes on arriving without an end, and what it sent is given back', async () => {
+    const env = {
+      POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm'),
+      POLYHEAD_BODY_TIMEOUT_MS: '1000',
+    };
+    const hasty = await startApp(env);
+    const other = await startGrpc(hasty.service, { ...hasty.config, grpcPort: 0 });
+    for (const path of [INFER, STREAM]) {
+      const startMs = performance.now();
+      const { stream, status } = begin(Buffer.concat([prefix(BOUND), Buffer.alloc(PART)]), { path, port: other.port });
+      const ended = once(stream, 'close');
+      let sent = 0;
+      const trickle = setInterval(() => stream.writable && stream.write(Buffer.alloc(1)) && sent++, 20);
+      await until('it is held', () => hasty.service.held.bytes > PART);
+      assert.equal(await status, grpc.status.DEADLINE_EXCEEDED);
+      assert.ok(performance.now() - startMs >= 900, 'not before its time');
+      await ended;
+      clearInterval(trickle);
+      assert.ok(sent > 2, 'it was arriving all the time');
+      await until('nothing is held', () => hasty.service.held.bytes === 0);
+    }
+    await other.close();
+    await hasty.close();
+  });
 });
