@@ -2,6 +2,8 @@
 import type { handleBidiStreamingCall, handleUnaryCall, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import type { ServiceError } from '../core/errors.ts';
 import type { Trace } from '../core/trace.ts';
+import { logFault } from '../http/errors.ts';
+import { traceIdIn } from '../http/traces.ts';
 import { checkControl, checkFromRepository } from '../http/v2/control.ts';
 import { configOf, metadataOf, serverMetadataOf, statisticsOf } from '../http/v2/describe.ts';
 import type { Caller } from '../service/caller.ts';
@@ -102,7 +104,7 @@ function unaryHandler<T>(
         if (Buffer.isBuffer(reply)) shareOf(call.metadata)?.sent(reply.length);
         done(null, reply);
       },
-      error => done(grpcError(refused(service, error))),
+      error => done(grpcError(refused(service, error, call))),
     );
   };
 }
@@ -135,7 +137,7 @@ function streamHandler(
           reply => ({ told: streamBytes(reply), bytes: reply.length }),
           error => ({
             told: {
-              error_message: refused(service, error).message,
+              error_message: refused(service, error, call).message,
               infer_response: { id: message.id, model_name: message.model_name },
             },
             bytes: 0,
@@ -156,10 +158,11 @@ function streamHandler(
   };
 }
 
-/** The error that is told, counted like those of every skin. */
-function refused(service: Service, error: unknown): ServiceError {
+/** The error that is told, counted and logged like those of every skin. */
+function refused(service: Service, error: unknown, call: Call): ServiceError {
   const told = known(error);
   service.metrics.refusals.inc({ code: told.code });
+  logFault(service.log, told, { method: call.getPath(), traceId: traceIdIn(call.metadata.get('traceparent')[0]) });
   return told;
 }
 

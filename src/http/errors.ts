@@ -2,7 +2,7 @@
 // unknown paths and methods included.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { type ErrorCode, type Fault, ServiceError } from '../core/errors.ts';
 import { Seldom } from '../core/seldom.ts';
@@ -126,19 +126,15 @@ export function problem(error: ServiceError, requestId: string): Record<string, 
 /** For the metrics and the logs; causes stay there. */
 export function note(request: FastifyRequest, reply: FastifyReply, error: ServiceError): void {
   reply.refusal = error.code;
+  logFault(request.log, error, { reqId: request.id, traceId: traceIdOf(request) });
+}
+
+/** A fault of ours with its cause, which callers never see; `about` is the request's, whatever it came over. */
+export function logFault(log: Pick<FastifyBaseLogger, 'error'>, error: ServiceError, about: object): void {
   if (STATUS[error.code] < 500 || !error.cause) return;
   const leftOut = faultLines.next(error.code);
   if (leftOut === undefined) return;
-  request.log.error(
-    {
-      err: error.cause,
-      code: error.code,
-      reqId: request.id,
-      traceId: traceIdOf(request),
-      leftOut: leftOut || undefined,
-    },
-    error.message,
-  );
+  log.error({ err: error.cause, code: error.code, ...about, leftOut: leftOut || undefined }, error.message);
 }
 
 /** Of each code so many lines a minute; how many were left out stands in the next. */

@@ -5,8 +5,12 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../core/errors.ts';
 
-/** Must stand before the routes and after authentication. 0 requests: no quota. */
-export async function installQuota(app: FastifyInstance, requestsPerMinute: number): Promise<void> {
+/** Must stand before the routes and after authentication. 0 requests: no quota. `told` hears of each refusal, by the key's name. */
+export async function installQuota(
+  app: FastifyInstance,
+  requestsPerMinute: number,
+  told: (key: string) => void,
+): Promise<void> {
   if (requestsPerMinute === 0) return;
   await app.register(rateLimit, {
     max: requestsPerMinute,
@@ -14,7 +18,8 @@ export async function installQuota(app: FastifyInstance, requestsPerMinute: numb
     keyGenerator: callerKey,
     allowList: request => request.routeOptions.config.open === true,
     enableDraftSpec: true,
-    errorResponseBuilder: (_request, { max, ttl }) => {
+    errorResponseBuilder: ({ apiKey }, { max, ttl }) => {
+      told(apiKey ? (apiKey.name ?? 'unnamed') : 'none');
       const wait = Math.ceil(ttl / 1000);
       return new ServiceError('QUOTA_EXCEEDED', `more than ${max} requests in a minute; try again in ${wait} s`);
     },

@@ -15,7 +15,11 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** The id for the log: of its trace, or of its caller's where nothing is followed here. */
 export function traceIdOf({ trace, headers: { traceparent } }: FastifyRequest): string | undefined {
-  if (trace) return trace.traceId;
+  return trace ? trace.traceId : traceIdIn(traceparent);
+}
+
+/** The caller's own, from W3C's header. */
+export function traceIdIn(traceparent: unknown): string | undefined {
   return typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
 }
 

@@ -14,6 +14,7 @@ export class Metrics {
   readonly httpSeconds: Histogram<'route' | 'status'>;
   /** Requests answered with an error, by its code. */
   readonly refusals: Counter<'code'>;
+  readonly quotaRefusals: Counter<'key'>;
   /** Spans of traces, sent and lost. */
   readonly spans: Counter<'outcome'>;
   readonly #pending: Gauge<'model' | 'version'>;
@@ -55,6 +56,12 @@ export class Metrics {
       name: 'polyhead_refusals_total',
       help: 'Requests answered with an error, by its code.',
       labelNames: ['code'],
+      registers,
+    });
+    this.quotaRefusals = new Counter({
+      name: 'polyhead_quota_refusals_total',
+      help: 'Requests over their quota, by the name of the API key as it is configured: "unnamed" without one, "none" without keys.',
+      labelNames: ['key'],
       registers,
     });
     this.spans = new Counter({

@@ -56,13 +56,13 @@ export class Service {
   readonly #sealer: TokenSealer;
   readonly #shadow: Shadow;
   readonly #options: ServiceOptions;
-  readonly #log: Logger;
+  readonly log: Logger;
   #unwatch = async () => {};
   #draining = false;
 
   private constructor(options: ServiceOptions, store: StreamStore, log: Logger, elsewhere?: Elsewhere) {
     this.#options = options;
-    this.#log = log;
+    this.log = log;
     this.version = options.version;
     this.metrics = new Metrics(options.version);
     this.tracing = options.models.tracing;
@@ -117,7 +117,7 @@ export class Service {
       throw new LoadError(`model repository "${modelRepository}" holds no model`);
     }
     if (stateKeys.length === 0 && this.models.all().some(model => model.signature.state.length > 0)) {
-      this.#log.warn(
+      this.log.warn(
         'POLYHEAD_STATE_KEY is not set: state tokens are sealed with a random key and end with this process',
       );
     }

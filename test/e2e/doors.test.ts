@@ -103,6 +103,38 @@ describe('quotas', () => {
     assert.deepEqual([(await freely('Bearer a')).statusCode, (await freely('Bearer b')).statusCode], [200, 429]);
   });
 
+  it('are counted by the configured name of the key, which stands in that metric and in no answer', async t => {
+    const keys = { secretive: 'a-key-of-a-caller', scraper: 'a-key-of-prometheus' };
+    const [SECRETIVE, SCRAPER] = Object.values(keys);
+    const { app, close } = await startApp({
+      POLYHEAD_QUOTA_PER_MINUTE: '2',
+      POLYHEAD_API_KEYS: `secretive:predict:${SECRETIVE},scraper:metrics:${SCRAPER},a-key-without-a-name`,
+    });
+    t.after(close);
+    const told: string[] = [];
+    const ask = async (key: string | undefined, url = '/v1/models', method: 'GET' | 'POST' = 'GET') => {
+      const headers = { 'x-request-id': 'one', ...(key ? { authorization: `Bearer ${key}` } : {}) };
+      const reply = await app.inject({ url, method, headers });
+      told.push(JSON.stringify(reply.headers) + reply.payload);
+      return reply.statusCode;
+    };
+    for (const key of [SECRETIVE, `secretive:predict:${SECRETIVE}`, 'a-key-without-a-name', 'a-key-without-a-name'])
+      assert.equal(await ask(key), 200);
+    for (const key of [SECRETIVE, SECRETIVE, `secretive:predict:${SECRETIVE}`, 'a-key-without-a-name'])
+      assert.equal(await ask(key), 429);
+    for (const key of ['nobody-knows-this-key', 'secretive', 'secretive:nobody-knows-this-key', undefined])
+      assert.equal(await ask(key), 401);
+    assert.equal(await ask(SCRAPER), 403);
+    for (const url of ['/openapi.json', '/livez', '/readyz', '/version', '/nowhere']) await ask(undefined, url);
+    assert.doesNotMatch(told.join(), /secretive|scraper/);
+    const { payload } = await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${SCRAPER}` } });
+    const named = payload.split('\n').filter(line => /secretive|scraper|unnamed/.test(line) && !line.startsWith('#'));
+    assert.deepEqual(named, [
+      'polyhead_quota_refusals_total{key="secretive"} 3',
+      'polyhead_quota_refusals_total{key="unnamed"} 1',
+    ]);
+  });
+
   it('go by address without keys, by that of the caller behind a proxy that is trusted', async t => {
     const env = { POLYHEAD_QUOTA_PER_MINUTE: '1', POLYHEAD_TRUSTED_PROXIES: '10.0.0.0/8' };
     const { app, close } = await startApp(env);

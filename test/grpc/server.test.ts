@@ -2,10 +2,14 @@
 // same refusals, keys, deadlines and limits as over HTTP.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
+import { pino } from 'pino';
 import { type GrpcServer, startGrpc } from '../../src/grpc/server.ts';
+import { Service } from '../../src/service/service.ts';
+import { VERSION } from '../../src/version.ts';
 import { GrpcClient, messageOf, outputsOf, type Reply } from '../support/client/grpc.ts';
 import {
   assertGoldenOutputs,
@@ -18,7 +22,7 @@ import {
 import { repositoryOf, temporaryFolder } from '../support/models/served-copies.ts';
 import { GATED_WORKER, Gate } from '../support/runner/gate.ts';
 import { startProcess } from '../support/server/process.ts';
-import { startApp, type TestApp } from '../support/server/service.ts';
+import { configOf, startApp, type TestApp } from '../support/server/service.ts';
 
 const KEY = 'a-key-for-grpc-callers';
 const WEATHER = repositoryOf('models/weather');
@@ -278,6 +282,45 @@ it('waits as long as a call says, which may be longer than a request that says n
   await new Gate().order({ type: 'block', ms: 100 }, app.config.workers);
   const reply = await run.client.call('ModelInfer', messageOf('weather', days(3), true), {}, 60_000);
   assert.equal(reply.model_name, 'weather');
+});
+
+it('logs why a call failed by a fault of ours, and tells the caller nothing of it', async t => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: 'error' }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const config = configOf({ POLYHEAD_MODEL_REPOSITORY: WEATHER, POLYHEAD_WORKERS: '1' });
+  const service = await Service.start({ ...config, version: VERSION, models: config }, log);
+  const server = await startGrpc(service, { ...config, grpcPort: 0 });
+  const client = new GrpcClient(server.port);
+  t.after(async () => {
+    client.close();
+    await server.close();
+    await service.close();
+  });
+  const { batcher } = service.models.get('weather');
+  batcher.submit = () => {
+    throw new TypeError('a bug at /home/somebody');
+  };
+  const metadata = { traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01` };
+  const message = messageOf('weather', days(3), true);
+  const failed = failsWith(grpc.status.INTERNAL, /^something went wrong inside the server$/);
+  await assert.rejects(client.call('ModelInfer', message, metadata), failed);
+  const stream = client.stream();
+  stream.write(message);
+  const [reply] = await once(stream, 'data');
+  assert.equal(reply.error_message, 'something went wrong inside the server');
+  stream.end();
+  const [first, second] = lines;
+  assert.equal(lines.length, 2);
+  for (const { err, code, msg } of lines) {
+    assert.equal((err as { message: string }).message, 'a bug at /home/somebody');
+    assert.deepEqual([code, msg], ['INTERNAL', 'something went wrong inside the server']);
+  }
+  const method = '/inference.GRPCInferenceService/Model';
+  assert.deepEqual([first.method, first.traceId], [`${method}Infer`, 'ab'.repeat(16)]);
+  assert.equal(second.method, `${method}StreamInfer`);
+  // What a caller did wrong is not the log's.
+  await assert.rejects(client.call('ModelInfer', messageOf('nobody', days(3), true)), { code: grpc.status.NOT_FOUND });
+  assert.equal(lines.length, 2);
 });
 
 it('is served by the process where a port is set, and nowhere else', async () => {
