@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { z } from 'zod';
+import { readEnvironmentBy } from './core/environment.ts';
 import type { Setting } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 import { VERSION } from './version.ts';
 
 // The runtime reads this when its library is loaded; worker threads only ever see a copy of the environment.
 process.env.ORT_DISABLE_TELEMETRY = '1';
+readEnvironmentBy(() => process.env);
 
 const LOOPBACK = /^(localhost|127\.[0-9.]+|::1)$/;
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { environmentWith } from '../core/environment.ts';
 import { LoadError } from '../core/errors.ts';
 import { Slots } from '../core/slots.ts';
 import type { SessionOptions } from '../runtime/messages.ts';
@@ -39,6 +40,8 @@ const MEMORY_EVERY_MS = 200;
 /** How long a process waits for another model before it ends. */
 const IDLE_MS = 2000;
 const MIB = 1024 * 1024;
+/** To glibc: what was freed goes back to the system, so that what the next model takes is seen although the process is the same. */
+const GIVES_BACK = { MALLOC_MMAP_THRESHOLD_: String(MIB) };
 
 export class Prover {
   readonly #options: ProverOptions;
@@ -62,7 +65,9 @@ export class Prover {
       free();
       throw new LoadError('not proved: the server ends');
     }
-    const child = this.#idle.pop() ?? fork(CHILD_FILE, { serialization: 'advanced', execArgv: [], stdio: STDIO });
+    const child =
+      this.#idle.pop() ??
+      fork(CHILD_FILE, { serialization: 'advanced', execArgv: [], stdio: STDIO, env: environmentWith(GIVES_BACK) });
     this.#busy.add(child);
     const yields = this.#yieldLater(free);
     try {

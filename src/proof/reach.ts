@@ -26,12 +26,14 @@ export interface Asked extends Limits {
 /** What a run is watched by: the memory of this process, which the runtime keeps when a run is over. */
 export type ResidentBytes = () => number;
 
+const MIB = 1024 * 1024;
 const FIRST_STEPS = 1024;
 /** A graph that is slow is not tried further, but foretold from what was seen. */
 const PATIENCE_MS = 20_000;
+/** What a run may take beside what is seen of it, from pages that lay free: nothing large is foretold from next to nothing. */
+const UNSEEN = MIB;
 /** A share of a run that may be overlooked. */
 const MOST_HIDDEN = 1 / 1000;
-const MIB = 1024 * 1024;
 
 /**
  * Runs one row of 1024, 2048, ... steps, then more and more rows of the longest, while the next run is foretold to stay within
@@ -62,7 +64,8 @@ export async function reachOf(
     const mostRows = rowsOf(most, asked);
     const seen = { steps, rows, bytes: trial.bytes(steps, rows) };
     if (mostRows === 1 && steps === trial.least) return { steps: most, why }; // no other run is allowed
-    if (loneBytes(seen, most) * mostRows <= asked.mostBytes) return { steps: most, why };
+    if (loneBytes({ ...seen, bytes: seen.bytes + UNSEEN }, most) * mostRows <= asked.mostBytes)
+      return { steps: most, why };
     const longer = steps < most;
     const next = (longer ? 4 : 2) * seen.bytes;
     const known = steps * rows > trial.least;

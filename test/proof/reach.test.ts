@@ -51,8 +51,12 @@ async function reach(bytesOf: (steps: number) => number, takes?: (steps: number)
 }
 
 test('memory that grows with the steps bounds nothing, and the longest is not run', async () => {
-  assert.deepEqual(await reach(() => 0), { steps: MOST, why: undefined, tried: [1024] });
-  assert.deepEqual(await reach(steps => 1024 * steps), { steps: MOST, why: undefined, tried: [1024, 2048, 4096] });
+  assert.deepEqual(await reach(() => 0), { steps: MOST, why: undefined, tried: [1024, 2048, 4096] });
+  assert.deepEqual(await reach(steps => 1024 * steps), {
+    steps: MOST,
+    why: undefined,
+    tried: [1024, 2048, 4096, 8192],
+  });
 });
 
 test('memory that grows with their square bounds them before it is taken', async () => {
@@ -80,7 +84,7 @@ test('what one run of 1024 takes is not run longer, however much it is, and shor
 
 test('what every run takes, such as weights that the first one reads in, bounds nothing', async () => {
   const { steps, tried } = await reachWith({ bytesOf: () => 0, fixed: 5000 * MIB });
-  assert.deepEqual([steps, tried], [MOST, ['1024']]);
+  assert.deepEqual([steps, tried], [MOST, ['1024', '2048', '4096']]);
 });
 
 test('runs of many rows of the longest are tried too, and bounded by what they take', async () => {
@@ -105,13 +109,13 @@ test('runs of many rows of the longest are tried too, and bounded by what they t
 });
 
 test('a graph that ends somewhere, as a table of positions does, is held to that', async () => {
-  for (const end of [3, 512, 1024, 1500, 4095]) {
+  for (const end of [3, 512, 1024, 1500, 4095, 5000]) {
     const { steps, why } = await reach(
       () => 0,
       steps => steps <= end,
     );
-    assert.equal(steps, end < 1024 ? end : MOST, `${end}`); // at 1024 steps without a byte more nothing further is tried
-    if (end < 1024) assert.equal(why, `the graph cannot run ${end + 1}`);
+    assert.equal(steps, end < 4096 ? end : MOST, `${end}`); // at 4096 steps without a byte more nothing further is tried
+    if (end < 4096) assert.equal(why, `the graph cannot run ${end + 1}`);
     assert.equal(
       (
         await reach(
@@ -217,6 +221,19 @@ describe('a graph with attention', { skip: process.platform !== 'linux' && 'memo
     const { signature, certificate } = app.service.models.get('short');
     assert.deepEqual((signature.inputs[0].spec as { time: unknown }).time, { minimum: 1, maximum: 64 });
     assert.doesNotMatch(certificate.warnings.join(), /time steps/);
+  });
+
+  it('is held to it whatever the process that tries it has tried before', async t => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const repository = repositoryOf(Object.fromEntries(names.map(name => [name, WRITTEN])));
+    const one = { POLYHEAD_LOAD_PROCESSES: '1', POLYHEAD_MODEL_REPOSITORY: repository };
+    const app = await startApp({ ...settings, ...one });
+    t.after(() => app.close());
+    for (const name of names) {
+      const { spec } = app.service.models.get(name).signature.inputs[0];
+      const { maximum } = (spec as { time: { maximum: number } }).time;
+      assert.ok(maximum >= 512 && 4 * maximum * maximum <= 64 * MIB, `${name}: ${maximum}`);
+    }
   });
 
   it('is told of by polyhead check', async () => {
