@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { until } from '../test/support/runner/until.ts';
 import { startProcess } from '../test/support/server/process.ts';
 import { ROOT } from '../test/support/server/service.ts';
+import { type Answer, ask, askOn, tookMs } from './ask.ts';
 import { SCENARIOS } from './bodies.ts';
 
 const { values } = parseArgs({
@@ -25,31 +26,7 @@ const server = await startProcess({
 });
 const agent = new http.Agent({ keepAlive: true, maxSockets: CALLERS });
 
-interface Answer {
-  readonly atMs: number;
-  readonly tookMs: number;
-  readonly well: boolean;
-}
 const answers: Answer[] = [];
-
-/** One call; it fails where its process is killed. */
-function ask(body: string): Promise<void> {
-  const start = performance.now();
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  return new Promise(resolve => {
-    const done = (well: boolean) => {
-      answers.push({ atMs: start, tookMs: performance.now() - start, well });
-      resolve();
-    };
-    const request = http.request(`${server.origin}/v1/models/weather/predict`, { method: 'POST', agent, headers });
-    request.once('error', () => done(false));
-    request.once('response', reply => {
-      reply.once('error', () => done(false));
-      reply.once('end', () => done(reply.statusCode === 200)).resume();
-    });
-    request.end(body);
-  });
-}
 
 /** The supervisor's and the processes' own lines, with the clock that all processes share. */
 function lines(of: RegExp): { pid: number; time: number }[] {
@@ -63,8 +40,11 @@ const served = () => lines(/the page is at/);
 const spares = () => lines(/a spare process is ready/).length;
 
 let over = false;
-async function callOn(caller: number): Promise<void> {
-  for (let i = caller; !over; i++) await ask(bodies[i % bodies.length]);
+const url = `${server.origin}/v1/models/weather/predict`;
+async function next(turn: number): Promise<Answer> {
+  const answer = await ask(agent, url, Buffer.from(bodies[turn % bodies.length]));
+  answers.push(answer);
+  return answer;
 }
 
 /** Kills the one that has served longest. */
@@ -79,10 +59,10 @@ async function kill(round: number): Promise<void> {
   const backMs = (served().at(-1)?.time ?? 0) - killedAt;
   if (values.spares !== '0') await until('another spare is ready', () => spares() === round + 2);
   await delay(QUIET_MS);
-  const longestOf = (some: readonly Answer[]) => Math.max(0, ...some.map(({ tookMs }) => tookMs)).toFixed(0);
+  const longestOf = (some: readonly Answer[]) => tookMs(some, 1).toFixed(0);
   const undisturbed = answers.filter(({ atMs, tookMs }) => atMs >= quietMs && atMs + tookMs < fromMs);
   const meanwhile = answers.filter(({ atMs, tookMs }) => atMs + tookMs >= fromMs);
-  const answered = meanwhile.filter(({ well }) => well);
+  const answered = meanwhile.filter(({ status }) => status === 200);
   console.log(
     `killed ${round + 1}: two serve again after ${backMs} ms; failed ${meanwhile.length - answered.length} of ${meanwhile.length}; longest of the others ${longestOf(answered)} ms, in the ${(2 * QUIET_MS) / 1000} s before ${longestOf(undisturbed)} ms`,
   );
@@ -91,10 +71,10 @@ async function kill(round: number): Promise<void> {
 try {
   await until('two serve', () => served().length === 2);
   if (values.spares !== '0') await until('a spare is ready', () => spares() === 1);
-  const callers = Array.from({ length: CALLERS }, (_, caller) => callOn(caller));
+  const calling = askOn(CALLERS, next, () => over);
   for (let round = 0; round < Number(values.kills); round++) await kill(round);
   over = true;
-  await Promise.all(callers);
+  await calling;
 } finally {
   agent.destroy();
   await server.stop();
