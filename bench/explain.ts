@@ -50,6 +50,7 @@ async function callers(model: string, beside?: () => Promise<void>): Promise<aut
   const result = await autocannon({ ...options, connections: CONNECTIONS, duration: seconds, workers: 1 });
   over = true;
   await others;
+  if (result['2xx'] === 0) throw new Error(`no caller of ${model} was answered in ${seconds} s; give --seconds more`);
   return result;
 }
 
