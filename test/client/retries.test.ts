@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { connect, type Problem } from '../../client/src/client.ts';
-import { retryAfterOf } from '../../client/src/problem.ts';
+import { type ProblemCode, problemOf, retryAfterOf } from '../../client/src/problem.ts';
 import { waitBefore } from '../../client/src/transport.ts';
+import type { ErrorCode } from '../../src/core/errors.ts';
+import { STATUS } from '../../src/http/errors.ts';
 import { repositoryOf } from '../support/models/served-copies.ts';
 import { type ServerProcess, startProcess } from '../support/server/process.ts';
 import { EXAMPLE, interceptedFetch } from './server.ts';
@@ -16,6 +18,16 @@ const env = { POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_API_KEYS: KEY };
 
 const refusal = (status: number, headers: Record<string, string> = {}, body = '') =>
   Promise.resolve(new Response(body, { status, headers }));
+
+it('knows the code of every error that a caller may meet, with a problem and without one', () => {
+  const codes = Object.keys(STATUS) as ErrorCode[];
+  const met: ProblemCode[] = codes.filter(code => code !== 'CALLER_GONE'); // does not compile where the client lacks one
+  const tellOf = (status: number, text: string) => problemOf(status, new Headers(), text).code;
+  for (const code of met) assert.equal(tellOf(STATUS[code as ErrorCode], JSON.stringify({ code })), code);
+  for (const status of [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504]) {
+    assert.equal(STATUS[tellOf(status, '') as ErrorCode], status);
+  }
+});
 
 describe('the client and a server that falters', () => {
   let server: ServerProcess;
