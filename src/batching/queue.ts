@@ -238,6 +238,7 @@ class Cut {
     this.entries.push(entry);
     return true;
   }
+
   #bears(rows: number, longest: number): boolean {
     const { paddedSteps, bytes } = this.#rules;
     return longest * rows <= paddedSteps && (!bytes || bytesOf(this.#rate, rows, longest) <= bytes.mostBytes);
