@@ -51,6 +51,7 @@ const READABLE: readonly string[] = ['binary', 'multiclass', 'multilabel', 'ordi
 
 function isBinary(head: HeadSpec | undefined): head is HeadSpec {
   if (!head || !READABLE.includes(head.kind)) return false;
+  if (head.calibration || head.conformal) return false; // tensors are the graph's own, and not put right
   return (head.batchAxis ?? 0) === 0 && (head.timeAxis ?? 1) === 1;
 }
 

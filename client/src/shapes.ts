@@ -181,6 +181,9 @@ export interface HeadSpec {
   readonly scale?: number;
   readonly offset?: number;
   readonly interval?: { readonly lower: string; readonly upper: string };
+  /** What the server puts the graph's numbers right by. */
+  readonly calibration?: unknown;
+  readonly conformal?: unknown;
   readonly batchAxis?: number | null;
   readonly timeAxis?: number | null;
 }

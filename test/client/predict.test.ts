@@ -1,8 +1,10 @@
 // The client against the real server: every model's golden answers by JSON and by bytes, chosen heads, many sequences,
 // and continuing by stream and by token.
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { connect, type Model, type ModelTypes, Problem, type SequenceSlice } from '../../client/src/client.ts';
+import type { Manifest } from '../../src/model/manifest.ts';
 import { listen } from '../support/client/client.ts';
 import { assertGolden, goldenModels, type Prediction } from '../support/models/golden.ts';
 import { ownModels, repositoryOf } from '../support/models/served-copies.ts';
@@ -58,6 +60,26 @@ describe('predict', () => {
       ),
     );
     assert.deepEqual(json.predictions.map(({ length }) => length), [10, 7]); // biome-ignore format: one line
+    assertSame(binary.predictions, json.predictions);
+  });
+
+  it('answers heads that their manifest puts right as REST does, by both transports', async t => {
+    const repository = repositoryOf('models/weather');
+    const file = `${repository}/weather/1/manifest.json`;
+    const manifest: Manifest = JSON.parse(readFileSync(file, 'utf8'));
+    for (const head of manifest.heads) {
+      if (head.kind === 'binary' || head.kind === 'multiclass') head.calibration = { temperature: 2 };
+      if (head.kind === 'regression') head.conformal = { margin: 3, coverage: 0.9 };
+    }
+    writeFileSync(file, JSON.stringify(manifest));
+    const other = await startApp({ POLYHEAD_MODEL_REPOSITORY: repository, POLYHEAD_WORKERS: '1' });
+    t.after(() => other.close());
+    const at = await listen(other);
+    const [json, binary] = await Promise.all(
+      (['json', 'binary'] as const).map(async transport =>
+        (await connect(at, { transport }).model('weather')).predict(EXAMPLE),
+      ),
+    );
     assertSame(binary.predictions, json.predictions);
   });
 
