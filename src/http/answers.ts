@@ -51,7 +51,7 @@ export class Answers {
    * enough. Who does not read in time is cut off: soon, where the room is needed. @throws {ServiceError} OVERLOADED.
    */
   take({ raw }: Pick<FastifyReply, 'raw'>, bytes: number): void {
-    if (bytes <= SMALL_BYTES || this.#waiting.has(raw)) return;
+    if (bytes <= SMALL_BYTES || raw.destroyed || this.#waiting.has(raw)) return; // who is gone takes nothing
     const share = this.#roomFor(bytes);
     const waiting = { raw, share, bytes, sinceMs: performance.now() };
     this.#waiting.set(raw, waiting);

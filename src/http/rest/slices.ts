@@ -58,8 +58,12 @@ export async function sendSlices<S>(
   const written = writtenBy(slices, write);
   const first = await written.next();
   const text = Readable.from(lines(first), { objectMode: false });
-  const cut = setTimeout(() => reply.raw.destroy(), timeoutMs + UNREAD_MS);
-  reply.raw.once('close', () => clearTimeout(cut));
+  // Also where its reader left while the first slice was written, and `lines` never begins.
+  text.once('close', () => written.return(undefined).catch(() => {}));
+  if (!reply.raw.destroyed) {
+    const cut = setTimeout(() => reply.raw.destroy(), timeoutMs + UNREAD_MS);
+    reply.raw.once('close', () => clearTimeout(cut));
+  }
   return reply.header('content-type', form.contentType).send(text);
 
   async function* lines(given: IteratorResult<string | Buffer>): AsyncGenerator<string | Buffer> {
@@ -70,8 +74,6 @@ export async function sendSlices<S>(
       note(reply.request, reply, error);
       const [before, after] = form.errorFrame;
       yield `${before}${JSON.stringify({ error: problem(error, reply.request.id) })}${after}`;
-    } finally {
-      await written.return(undefined);
     }
   }
 }

@@ -55,3 +55,40 @@ it('cuts off who does not read the end, and ends what makes it', async () => {
     await app.close();
   }
 });
+
+it('ends what makes it also for who leaves while the first slice is written', async () => {
+  const app = Fastify();
+  let [begun, written, ended] = [false, false, false];
+  async function* endless() {
+    try {
+      for (;;) yield 'x';
+    } finally {
+      ended = true;
+    }
+  }
+  const write = async (text: string) => {
+    begun = true;
+    await until('the caller is gone', () => gone);
+    written = true;
+    return text;
+  };
+  let gone = false;
+  app.get('/', (_request, reply) => {
+    reply.raw.once('close', () => {
+      gone = true;
+    });
+    return sendSlices(reply, form, endless(), patient(60_000), write);
+  });
+  const form = formOf('application/x-ndjson') as NonNullable<ReturnType<typeof formOf>>;
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  try {
+    const request = http.get({ port: (app.server.address() as AddressInfo).port });
+    request.on('error', () => {});
+    await until('the first slice is being written', () => begun);
+    request.destroy();
+    await until('the source is ended', () => ended);
+    assert.ok(written);
+  } finally {
+    await app.close();
+  }
+});
