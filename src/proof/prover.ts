@@ -45,7 +45,7 @@ const GIVES_BACK = { MALLOC_MMAP_THRESHOLD_: String(MIB) };
 
 export class Prover {
   readonly #options: ProverOptions;
-  readonly #idle: ChildProcess[] = [];
+  #idle: ChildProcess[] = [];
   readonly #slots: Slots;
   /** For proofs that take long: they let others go before, but not any number of them. */
   readonly #long: Slots;
@@ -65,15 +65,15 @@ export class Prover {
       free();
       throw new LoadError('not proved: the server ends');
     }
-    const child =
-      this.#idle.pop() ??
-      fork(CHILD_FILE, { serialization: 'advanced', execArgv: [], stdio: STDIO, env: environmentWith(GIVES_BACK) });
-    this.#busy.add(child);
     const yields = this.#yieldLater(free);
+    let child: ChildProcess | undefined;
     try {
+      child = this.#idle.findLast(({ connected }) => connected) ?? start();
+      this.#idle = this.#idle.filter(other => other !== child && other.connected);
+      this.#busy.add(child);
       return await this.#proveIn(child, task);
     } finally {
-      this.#busy.delete(child);
+      if (child) this.#busy.delete(child);
       yields();
       free();
     }
@@ -116,6 +116,7 @@ export class Prover {
         kill(`needs more than ${Math.round(memoryBytes / MIB)} MiB (POLYHEAD_LOAD_MEMORY_BYTES)`);
     }, MEMORY_EVERY_MS);
     try {
+      if (!child.connected) throw new LoadError('not proved: no process could be started');
       child.send(task);
       const message = (await Promise.race([
         once(child, 'message', end).then(([said]) => said),
@@ -146,6 +147,12 @@ export class Prover {
       child.kill('SIGKILL');
     }, IDLE_MS).unref();
   }
+}
+
+/** A process that was not to be had, for want of files or processes, has no channel and says so later: that must not end this one. */
+function start(): ChildProcess {
+  const env = environmentWith(GIVES_BACK);
+  return fork(CHILD_FILE, { serialization: 'advanced', execArgv: [], stdio: STDIO, env }).on('error', () => {});
 }
 
 /** What a runtime prints on its way down is no line of ours. */

@@ -1,6 +1,7 @@
 // Graphs that do harm are tried in a process of their own: each is refused in one line, and what is proved beside them is.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { LoadError } from '../../src/core/errors.ts';
@@ -9,6 +10,7 @@ import type { Finding } from '../../src/proof/finding.ts';
 import { Prover, type ProverOptions } from '../../src/proof/prover.ts';
 import { CRASHING, ENDLESS, HUNGRY } from '../support/models/rogue.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
+import { until } from '../support/runner/until.ts';
 import { FIXTURES } from '../support/server/service.ts';
 
 const MIB = 1024 * 1024;
@@ -79,4 +81,34 @@ test('one that wants ever more memory is stopped at the bound', {
   assert.equal(await refusal(prover, folderOf(HUNGRY)), 'needs more than 400 MiB (POLYHEAD_LOAD_MEMORY_BYTES)');
   assert.equal((await prove(prover, SOUND)).certificate.complete, true);
   prover.close();
+});
+
+test('a process that waited for the next model and is gone is passed over', {
+  skip: process.platform !== 'linux' && 'not told',
+}, async () => {
+  const prover = new Prover(OPTIONS);
+  await prove(prover, SOUND);
+  const children = () =>
+    readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  for (const child of children()) process.kill(child, 'SIGKILL');
+  await until('it is gone', () => children().length === 0);
+  assert.equal((await prove(prover, SOUND)).certificate.complete, true);
+  prover.close();
+});
+
+test('where no process can be started, one model is refused and the server goes on', {
+  skip: process.platform === 'win32' && 'there is no ulimit',
+}, () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { setTimeout } from 'node:timers/promises';
+    import { Prover } from '${new URL('../../src/proof/prover.js', import.meta.url)}';
+    const prover = new Prover({ processes: 1, timeoutMs: 60_000, memoryBytes: 1e12 });
+    try { for (;;) openSync('/dev/null'); } catch {}
+    for (let i = 0; i < 2; i++) await prover.prove({}).catch(error => process._rawDebug(error.name, error.message));
+    await setTimeout(100);
+    process.exit(0);`;
+  const limited = ['-c', 'ulimit -n 64 && exec "$0" --input-type=module -e "$1"', process.execPath, script];
+  const { status, stderr } = spawnSync('sh', limited, { encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [0, 'LoadError not proved: no process could be started\n'.repeat(2)]);
 });
