@@ -77,8 +77,7 @@ export class Supervisor {
     const spares = others.splice(this.#config.processes - 1);
     this.#started = await this.#spawn(first);
     if (this.#draining || !this.#started) return this.#draining;
-    await Promise.all(others.map(seat => this.#spawn(seat)));
-    if (!this.#draining) await Promise.all(spares.map(seat => this.#spawn(seat)));
+    for (const seats of [others, spares]) if (!this.#draining) await Promise.all(seats.map(seat => this.#spawn(seat)));
     return true;
   }
 
@@ -142,9 +141,15 @@ export class Supervisor {
         unload: (model: string) => this.#inAll('unload', model),
         metrics: () => this.metrics(),
       });
-      worker.once('exit', (code, signal) => {
-        this.#lost(seat, `it ended by ${signal ?? `exit code ${code}`}`);
+      const gone = (reason: string) => {
+        this.#lost(seat, reason);
         resolve(false);
+      };
+      worker.once('exit', (code, signal) => gone(`it ended by ${signal ?? `exit code ${code}`}`));
+      worker.on('error', ({ message: reason }) => {
+        if (worker.process.pid !== undefined) return; // what it could not be sent: its exit follows
+        this.#log.error({ process: seat.id, reason }, 'a process cannot be started');
+        gone(reason);
       });
     });
   }
