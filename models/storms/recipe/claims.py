@@ -1,7 +1,7 @@
 """The study behind docs/claims.md, storm part: ways to balance the losses, and trunks. Every net is kept at its lowest validation
 loss, the same weighted sum for all. Every finished run is written at once; runs that the results file holds, or that another
 process has taken, are left out.
-Usage: python claims.py --results FILE [--data DIR] [--seeds 0,1,2] [--groups balance,recurrence] [--minutes M]"""
+Usage: python claims.py --results FILE [--data DIR] [--seeds 0,1,2] [--groups balance,stitch,recurrence] [--minutes M]"""
 import os
 import sys
 from pathlib import Path
@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 TRUNKS = {"gru": {"hidden": 74}, "mingru": {"hidden": 92, "layers": 2}, "minlstm": {"hidden": 74, "layers": 2}}
 GROUPS = {
     "balance": {"fixed weights": {}, **{w: {"balance": w} for w in BALANCE}},
+    "stitch": {f"cross-stitch, {word}": {"hidden": 43, "stitch": True, "balance": way} for word, way in (("weights by hand", "fixed"), ("plain sum", "sum"))},
     "recurrence": {f"{k} trunk": {"trunk": k, **more} for k, more in TRUNKS.items()},
 }
 
@@ -33,7 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE)
     parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--groups", default="balance,recurrence")
+    parser.add_argument("--groups", default="balance,stitch,recurrence")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--minutes", type=float)
     args = parser.parse_args()

@@ -26,8 +26,9 @@ class Storms(nn.Module):
 
     features = 2 * N + 1 + len(CLASSES) + 2
 
-    def __init__(self, storms, dropout, trunk="lstm", hidden=HIDDEN, layers=1):
-        """`storms`: the training storms, for means and standard deviations. The served net has the LSTM."""
+    def __init__(self, storms, dropout, trunk="lstm", hidden=HIDDEN, layers=1, stitch=False):
+        """`storms`: the training storms, for means and standard deviations. The served net has one LSTM. With `stitch` there are
+        two, and what the kinds (status, intensification) and the numbers read of them is mixed by learned weights."""
         super().__init__()
         steps = np.concatenate([s.steps[:, :N] for s in storms]).astype(np.float64)
         six = np.concatenate([np.diff(s.steps[:, :N], axis=0) for s in storms]).astype(np.float64)
@@ -43,6 +44,8 @@ class Storms(nn.Module):
             self.trunk = nn.LSTM(self.features, hidden, batch_first=True)
         else:
             self.trunk = nn.GRU(self.features, hidden, batch_first=True) if trunk == "gru" else Stack(trunk, self.features, hidden, layers)
+        self.second = nn.LSTM(self.features, hidden, batch_first=True) if stitch else None
+        self.mix = nn.Parameter(torch.tensor([[0.9, 0.1], [0.1, 0.9]])) if stitch else None
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.Linear(hidden + self.features, len(CLASSES) + 1 + 3 * N)
 
@@ -61,11 +64,16 @@ class Storms(nn.Module):
         """Logits of status [.., 5] and intensification [..], and v, a, b, each [.., 4]; then the new state (h, c, p)."""
         h, c, p = state or [x.new_zeros(1, len(x), size) for size in STATES.values()]
         f = self.look(x, p[0])
-        if isinstance(self.trunk, nn.LSTM):
+        if self.mix is None and isinstance(self.trunk, nn.LSTM):
             y, (h, c) = self.trunk(f, (h, c))
         else:  # the study's other trunks always start afresh
             y = self.trunk(f)[0]
+        if self.mix is not None:
+            other = self.second(f)[0]
+            y, other = (mine * y + theirs * other for mine, theirs in self.mix)
         out = self.heads(torch.cat([self.dropout(y), f], -1))
+        if self.mix is not None:
+            out = torch.cat([out[..., :-3 * N], self.heads(torch.cat([self.dropout(other), f], -1))[..., -3 * N:]], -1)
         status, rapid, v, a, b = out.split([len(CLASSES), 1, N, N, N], -1)
         p = torch.cat([x[:, -1, :N], x.new_ones(len(x), 1)], -1)[None]
         return (status, rapid[..., 0], v, a, b), (h, c, p)

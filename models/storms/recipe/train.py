@@ -35,6 +35,7 @@ class Settings:
     trunk: str = "lstm"
     hidden: int = HIDDEN
     layers: int = 1
+    stitch: bool = False
 
 
 def pinball(error, q):
@@ -84,7 +85,7 @@ def train(splits, seed, settings=Settings(), say=print):
     rng = np.random.default_rng(seed)
     weights = torch.tensor([1.0, 1.0, settings.track, 1.0, 1.0])
     storms = [s for s in splits["train"] if s.known.any()]
-    model = Storms(splits["train"], settings.dropout, settings.trunk, settings.hidden, settings.layers)
+    model = Storms(splits["train"], settings.dropout, settings.trunk, settings.hidden, settings.layers, settings.stitch)
     fixed = settings.balance == "fixed"
     way = Sum(TASKS, model, dict(zip(TASKS, weights.tolist()))) if fixed else BALANCE[settings.balance](TASKS, model)
     optimiser = torch.optim.AdamW([{"params": model.parameters()}, {"params": way.parameters(), "weight_decay": 0.0}], settings.rate,
