@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
+import { shippedFolder } from '../test/support/models/shipped.ts';
 import { startServer } from './processes.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '4' } } });
@@ -19,7 +20,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const server = await startServer('dist/src/main.js', port => ['--port', `${port}`, '--log-level', 'error']);
 const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
 const exampleOf = (model: string) => {
-  const { sequences } = JSON.parse(readFileSync(`models/${model}/1/example.json`, 'utf8'));
+  const { sequences } = JSON.parse(readFileSync(`${shippedFolder(model)}/example.json`, 'utf8'));
   return JSON.stringify({ sequences: sequences.slice(0, 1) });
 };
 

@@ -2,7 +2,7 @@
 // answers, nothing moves or complains, and axe finds nothing. With a folder as argument it leaves the pictures there:
 //   npm run build && node dist/test/browser/page.test.js docs
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,13 +10,13 @@ import type { Browser, Page } from 'playwright-core';
 import { short } from '../../web/src/format.ts';
 import type { Head, Prediction } from '../../web/src/model.ts';
 import { ownModels } from '../support/models/served-copies.ts';
+import { SHIPPED, shippedFolder } from '../support/models/shipped.ts';
 import { until } from '../support/runner/until.ts';
 import { type ServerProcess, startProcess } from '../support/server/process.ts';
-import { ROOT } from '../support/server/service.ts';
 import { assertAccessible, firstPaint, launch, skip, visit } from './browser.ts';
 import { assertDrawn, bare, textOf } from './drawn.ts';
 
-const MODELS = readdirSync(`${ROOT}models`).filter(name => existsSync(`${ROOT}models/${name}/1/example.json`));
+const MODELS = [...SHIPPED.keys()];
 const SIZES = [
   { width: 1280, height: 900 },
   { width: 390, height: 844 },
@@ -51,12 +51,12 @@ describe('the page', { skip, timeout: 3_600_000 }, () => {
   });
 
   const drawn = (page: Page) => page.locator('.heads').waitFor();
-  const addressOf = (model: string) => `${server.origin}/#/${model}/1`;
+  const addressOf = (model: string) => `${server.origin}/#/${model}/${SHIPPED.get(model)}`;
 
   async function answerOf(model: string): Promise<{ heads: Head[]; prediction: Prediction }> {
     const described = await fetch(`${server.origin}/v1/models/${model}`);
     const { heads } = (await described.json()) as { heads: Head[] };
-    const body = readFileSync(`${ROOT}models/${model}/1/example.json`, 'utf8');
+    const body = readFileSync(`${shippedFolder(model)}/example.json`, 'utf8');
     const headers = { 'content-type': 'application/json' };
     const reply = await fetch(`${server.origin}/v1/models/${model}/predict`, { method: 'POST', headers, body });
     const { predictions } = (await reply.json()) as { predictions: Prediction[] };

@@ -2,11 +2,12 @@
 // without editing them. Run by itself with a path, it leaves the picture there:
 //   npm run build && node dist/test/browser/swagger.test.js docs/swagger-ui.png
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
+import { SHIPPED, shippedFolder } from '../support/models/shipped.ts';
 import { type ServerProcess, startProcess } from '../support/server/process.ts';
 import { ROOT } from '../support/server/service.ts';
 import { firstPaint, launch, skip } from './browser.ts';
@@ -27,12 +28,12 @@ const COMPACT = `
 `;
 /** The models of this repository, and one that brings no manifest. */
 const BARE = 'tl-lstm';
-const MODELS = readdirSync(`${ROOT}models`).filter(name => existsSync(`${ROOT}models/${name}/1`));
+const MODELS = [...SHIPPED.keys()];
 
 /** The names of a model's heads, where its manifest tells them. */
 function headsOf(model: string): string[] | undefined {
   if (model === BARE) return undefined;
-  const manifest = JSON.parse(readFileSync(`${ROOT}models/${model}/1/manifest.json`, 'utf8'));
+  const manifest = JSON.parse(readFileSync(`${shippedFolder(model)}/manifest.json`, 'utf8'));
   return manifest.heads.map((head: { name: string }) => head.name);
 }
 
@@ -46,7 +47,7 @@ describe('Swagger UI', { skip, timeout: 180_000 }, () => {
 
   before(async () => {
     const repository = path.join(scratch, 'models');
-    for (const name of MODELS) cpSync(`${ROOT}models/${name}/1`, path.join(repository, name, '1'), { recursive: true });
+    for (const name of MODELS) cpSync(shippedFolder(name), path.join(repository, name, '1'), { recursive: true });
     cpSync(`${ROOT}test/fixtures/exporters/${BARE}/1`, path.join(repository, BARE, '1'), { recursive: true });
     const env = { HOST: '0.0.0.0', POLYHEAD_AUTH: 'off', POLYHEAD_MODEL_REPOSITORY: repository };
     server = await startProcess({ env });

@@ -6,7 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { type Client, clientOf } from '../../support/client/client.ts';
 import { onnxFile } from '../../support/models/onnx-writer.ts';
 import { repositoryOf } from '../../support/models/served-copies.ts';
-import { ROOT, startApp, type TestApp } from '../../support/server/service.ts';
+import { shippedFolder } from '../../support/models/shipped.ts';
+import { startApp, type TestApp } from '../../support/server/service.ts';
 
 const SHIPPED = ['weather', 'two-cities', 'tagger', 'storms', 'weather-quantised'];
 const METHODS = ['occlusion', 'shapley', 'integratedGradients'] as const;
@@ -69,7 +70,7 @@ describe('explain', () => {
     assert.equal(reply.status, 200, reply.text);
     return JSON.parse(reply.text).explanations;
   }
-  const exampleOf = (model: string) => JSON.parse(readFileSync(`${ROOT}models/${model}/1/example.json`, 'utf8'));
+  const exampleOf = (model: string) => JSON.parse(readFileSync(`${shippedFolder(model)}/example.json`, 'utf8'));
 
   for (const method of METHODS) {
     it(`finds the two planted cells by ${method}, and nothing else`, async () => {
