@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.append(str(Path(__file__).parents[3] / "recipes"))  # what recipes share
 
 import argparse
+import re
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ BESIDE = {"deprel": ("upos", "xpos", "feats"), "upos": ("deprel", "genre")}  # t
 SEEN = ("newsgroup", "reviews", "weblog")  # kinds of text trained on; answers and email are kept for the test
 TUNED = {"15 epochs": {"epochs": 15}, "dropout .5": {"dropout": 0.5}, "192 units": {"hidden": 192}, "15 epochs, dropout .5": {"epochs": 15, "dropout": 0.5}}
 BRANCH = {"branch": 48, "balance": "sum"}
-GROUPS = "shared,single,small,few,conflict,trunk,branch,balance,gradients,short,stitch,recurrence,brief,gru,added,early,domain,tuned"
+APART = {"none": {"told": 0.0}, "a tenth": {"told": 0.1}, "a quarter": {"told": 0.25}, "own tables": {"branch": 32, "own": SMALL["widths"]}}
+GROUPS = "shared,single,small,few,conflict,trunk,branch,apart,balance,gradients,short,stitch,recurrence,brief,gru,added,early,domain,tuned"
 # Layers and widths whose trunk and heads together have the LSTM net's number of parameters to 3 %.
 RECURRENCES = {"mingru": {"hidden": 140, "layers": 2}, "minlstm": {"hidden": 118, "layers": 2}}
 
@@ -60,6 +62,7 @@ def plan(group, seed, sentences):
         "conflict": {"genre weight 1": {"genre_weight": 1.0}, "no genre": {"tasks": words}},
         "trunk": {"shared, trunk 64": {"hidden": 64}, **{f"single {t}, trunk 64": {"tasks": (t,), "hidden": 64} for t in ("deprel", "upos")}},
         "branch": {"branch for genre": BRANCH},
+        "apart": {f"branch, {k}": {"branch": 48, "balance": "sum", **more} for k, more in APART.items() if only in ("", k)},
         "balance": {w: {"balance": w} for w in ("uncertainty", "famo")},
         "gradients": {w: {"balance": w} for w in ("gradnorm", "pcgrad") if only in ("", w)},
         "short": {f"{w}, 4 epochs": {"balance": w, "epochs": 4} for w in ("sum", "fixed", "gradnorm", "pcgrad")} | {"branch for genre, 4 epochs": BRANCH | {"epochs": 4}},
@@ -90,6 +93,7 @@ def main():
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--together", type=int, default=1, help="how many nets side by side, for a GPU")
+    parser.add_argument("--only", default="", help="a regular expression: only runs whose name it is found in")
     parser.add_argument("--minutes", type=float)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -118,7 +122,7 @@ def main():
         trunks = [(name, seed, *net) for (name, seed, _), net in zip(some, nets) if "trunk without" in name]
         yield from added_heads(trunks, sets["train"], labels, figures_of, args.device)
 
-    wanted = runs.ordered(args.groups.split(","), [int(s) for s in args.seeds.split(",")], lambda group, seed: plan(group, seed, sets["train"]))
+    wanted = runs.ordered(args.groups.split(","), [int(s) for s in args.seeds.split(",")], lambda group, seed: [run for run in plan(group, seed, sets["train"]) if re.search(args.only, run[0])])
     runs.work(args.results, wanted, run, args.together, alike, args.minutes)
 
 

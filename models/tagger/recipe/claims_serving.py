@@ -1,6 +1,7 @@
-"""What an answer costs in onnxruntime on one thread: the shared net, five nets of the same width, five small ones that are together as
-large as it, and reading the letters of the words alone. Untrained weights, which cost what trained ones do; dev sentences, alone and by 32
-of like length. All sides meet each batch in turn, and what counts is CPU time, which hardly sees what else the machine does.
+"""What an answer costs in onnxruntime on one thread: the shared net, the same with a branch for genre, five nets of the same width,
+five small ones that are together as large as it, and reading the letters of the words alone. Untrained weights, which cost what
+trained ones do; dev sentences, alone and by 32 of like length. All sides meet each batch in turn, and what counts is CPU time, which
+hardly sees what else the machine does.
 Usage: python claims_serving.py --data DIR --results FILE [--turns 15]"""
 import os
 import sys
@@ -16,7 +17,7 @@ import time
 from statistics import mean, median, quantiles
 
 from check import feeds
-from claims import SMALL
+from claims import BRANCH, SMALL
 from data import TASKS, label_lists, load
 from export import export, stored_weights
 from model import TABLES
@@ -25,7 +26,7 @@ from word_check import session, strings_alone
 from words import Vocabulary
 
 SENTENCES, BATCHES, LETTERS = 320, (1, 32), "letters alone"
-SIDES = {"shared": [{}], "five own": [{"tasks": (t,)} for t in TASKS], "five small": [{"tasks": (t,), **SMALL} for t in TASKS]}
+SIDES = {"shared": [{}], "with a branch": [BRANCH], "five own": [{"tasks": (t,)} for t in TASKS], "five small": [{"tasks": (t,), **SMALL} for t in TASKS]}
 
 
 def graphs(side, vocabulary, labels, folder):

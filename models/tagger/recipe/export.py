@@ -1,5 +1,5 @@
 """Writes the whole graph with onnx.helper, opset 20: words in, probabilities out. Written by hand, not by an exporter,
-since the strings have no PyTorch counterpart and the network is one LSTM and five matrix products."""
+since the strings have no PyTorch counterpart and the network is an LSTM or two and five matrix products."""
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -43,13 +43,8 @@ def export(model, vocabulary, path):
     weights += more
     for name, table in zip(vocabulary.tables, model.tables):
         nodes.append(node("Gather", [weight(f"table_{name}", table.weight), f"rows_{name}"], [f"x_{name}"]))
-    lstm = {k: [getattr(model.trunk, f"{k}_l0{d}") for d in ("", "_reverse")] for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-    stack = {k: torch.stack([onnx_gates(w) for w in pair]) for k, pair in lstm.items()}
-    hidden = model.trunk.hidden_size
-    w, r = weight("lstm_w", stack["weight_ih"]), weight("lstm_r", stack["weight_hh"])
-    weights.append(numpy_helper.from_array(torch.cat([stack["bias_ih"], stack["bias_hh"]], 1).detach().numpy(), "lstm_b"))
     weights += [
-        numbers("joined", [0, 0, 2 * hidden]), numbers("two", [2]),
+        numbers("two", [2]),
         helper.make_tensor("scalar_zero", TensorProto.INT64, [], [0]), helper.make_tensor("scalar_one", TensorProto.INT64, [], [1]),
         helper.make_tensor("minus_two", TensorProto.FLOAT, [1], [-2.0]),  # below every h, which lies within -1 and 1
     ]
@@ -57,24 +52,34 @@ def export(model, vocabulary, path):
         node("Concat", [*(f"x_{t}" for t in vocabulary.tables), "flags"], ["x"], axis=-1),
         node("Transpose", ["x"], ["x_by_time"], perm=[1, 0, 2]),
         node("Cast", ["lengths"], ["lengths_32"], to=TensorProto.INT32),
-        node("LSTM", ["x_by_time", w, r, "lstm_b", "lengths_32"], ["y"], direction="bidirectional", hidden_size=hidden),
-        node("Transpose", ["y"], ["y_by_batch"], perm=[2, 0, 1, 3]),
-        node("Reshape", ["y_by_batch", "joined"], ["h"]),
-        node("Concat", ["h", "x"], ["z"], axis=-1),
     ]
+    recurrences = {"trunk": model.trunk} | ({"branch": model.branch} if model.branch else {})
+    for name, lstm in recurrences.items():
+        stack = {k: torch.stack([onnx_gates(getattr(lstm, f"{k}_l0{way}")) for way in ("", "_reverse")]) for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+        w, r = weight(f"{name}_w", stack["weight_ih"]), weight(f"{name}_r", stack["weight_hh"])
+        weights += [
+            numpy_helper.from_array(torch.cat([stack["bias_ih"], stack["bias_hh"]], 1).detach().numpy(), f"{name}_b"),
+            numbers(f"{name}_joined", [0, 0, 2 * lstm.hidden_size]),
+        ]
+        nodes += [
+            node("LSTM", ["x_by_time", w, r, f"{name}_b", "lengths_32"], [f"{name}_y"], direction="bidirectional", hidden_size=lstm.hidden_size),
+            node("Transpose", [f"{name}_y"], [f"{name}_by_batch"], perm=[2, 0, 1, 3]),
+            node("Reshape", [f"{name}_by_batch", f"{name}_joined"], [f"{name}_h"]),
+        ]
+    nodes.append(node("Concat", ["trunk_h", "x"], ["z"], axis=-1))
     outputs = []
     for task, head in model.heads.items():
         shape = ["batch", "time", head.out_features] if task in WORD_TASKS else ["batch", head.out_features]
         outputs.append(helper.make_tensor_value_info(task, TensorProto.FLOAT, shape))
         if task not in WORD_TASKS:
-            nodes += [  # the largest h over the words of the sentence, not over its padding
+            nodes += [  # the largest h over the words of the sentence, not over its padding; of the branch, if there is one
                 node("Gather", ["shape", "one"], ["steps_1"]),
                 node("Squeeze", ["steps_1"], ["steps"]),
                 node("Range", ["scalar_zero", "steps", "scalar_one"], ["places"]),
                 node("Unsqueeze", ["lengths", "one"], ["lengths_column"]),
                 node("Less", ["places", "lengths_column"], ["inside"]),
                 node("Unsqueeze", ["inside", "two"], ["inside_column"]),
-                node("Where", ["inside_column", "h", "minus_two"], ["h_inside"]),
+                node("Where", ["inside_column", "branch_h" if model.branch else "trunk_h", "minus_two"], ["h_inside"]),
                 node("ReduceMax", ["h_inside", "one"], ["highest"], keepdims=0),
             ]
         nodes += [

@@ -30,6 +30,8 @@ class Settings:
     layers: int = 1
     branch: int = 0
     stitch: int = 0
+    told: float = 1.0  # share of the branch's gradient that reaches the tables
+    own: tuple = ()  # widths of the branch's own tables
     minimum: tuple = (2, 3, 3, 3)  # how often a word, suffix or prefix must occur to have a row
     few: dict = field(default_factory=dict)  # task -> sentence numbers that keep the task's labels; others lose them
     repeat: int = 1  # how often those sentences come in an epoch
@@ -107,7 +109,7 @@ def losses(model, tasks, ids, marks, *answers):
 def network(vocabulary, labels, settings):
     """An untrained net with the heads of the settings' tasks."""
     s = settings
-    return Tagger(vocabulary.sizes(), {t: len(labels[t]) for t in s.tasks}, s.hidden, s.widths, s.dropout, s.trunk, s.layers, s.branch, s.stitch)
+    return Tagger(vocabulary.sizes(), {t: len(labels[t]) for t in s.tasks}, s.hidden, s.widths, s.dropout, s.trunk, s.layers, s.branch, s.stitch, s.told, s.own)
 
 
 def balance(settings, net):

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 
 from claims_summary import MEASURES, TAGS, load, total, values
 
-BLUE, ORANGE, GREY, INK = "#1f6fb2", "#d9762b", "#8c8c8c", "#333333"
+BLUE, ORANGE, GREEN, GREY, INK = "#1f6fb2", "#d9762b", "#2f8f5b", "#8c8c8c", "#333333"
 HEADS = {"rain": "rain\n(Brier)", "weather": "weather\n(error)", "temp_max": "temp_max\n(MAE)", "temp_min": "temp_min\n(MAE)", "wind": "wind\n(MAE)"}
 plt.rcParams.update({
     "svg.hashsalt": "polyhead", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 11, "text.color": INK, "axes.labelcolor": INK,
@@ -97,20 +97,20 @@ def few_labels(tagger, folder):
 
 
 def conflict(tagger, folder):
-    figure, axes = plt.subplots(1, 5, figsize=(12.5, 3.6))
-    kinds = [("genre weight 1", ORANGE, "weight\n1"), ("shared", BLUE, "weight\n.05"), ("no genre", GREY, "no\ngenre")]
+    figure, axes = plt.subplots(1, 5, figsize=(14.5, 3.6))
+    kinds = [("genre weight 1", ORANGE, "weight\n1"), ("shared", BLUE, "weight\n.05"), ("branch, a quarter", GREEN, "own\nbranch"), ("no genre", GREY, "no\ngenre")]
     for axis, task in zip(axes, [*TAGS, "genre"]):
-        shown = [*kinds[:2], ("single genre", GREY, "own\nnet")] if task == "genre" else kinds
+        shown = [*kinds[:3], ("single genre", GREY, "own\nnet")] if task == "genre" else kinds
         for x, (name, colour, _) in enumerate(shown):
             found = list(values(tagger, name, task).values())
             if found:
                 points(axis, x, found, colour)
                 axis.annotate(f"{fmean(found):.1f}", (x, fmean(found)), xytext=(-9, 0), textcoords="offset points", ha="right", va="center", color=colour, fontsize=10)
-        axis.set_xticks(range(3), [f"{label}\nn={len(values(tagger, name, task))}" for name, _, label in shown], fontsize=8.5)
-        axis.set_xlim(-0.95, 2.4)
+        axis.set_xticks(range(4), [f"{label}\nn={len(values(tagger, name, task))}" for name, _, label in shown], fontsize=8.5)
+        axis.set_xlim(-0.95, 3.4)
         axis.set_title(task)
     axes[0].set_ylabel("% right on test")
-    figure.supxlabel("weight of genre in the shared loss", fontsize=10)
+    figure.supxlabel("genre in the shared trunk by the weight of its loss, in a branch, or not at all", fontsize=10)
     save(figure, folder, "tagger-conflict")
 
 
