@@ -80,6 +80,11 @@ describe('the page', { skip, timeout: 3_600_000 }, () => {
             await page.locator('.explanation, .panel .empty').first().waitFor();
             const overflow = 'document.documentElement.scrollWidth - innerWidth';
             assert.ok(Number(await page.evaluate(overflow)) <= 0, `${where} scrolls sideways`);
+            const chosen = await page.locator('.models [aria-current]').boundingBox();
+            assert.ok(
+              chosen && chosen.x >= 0 && chosen.x + chosen.width <= size.width,
+              `${where} is out of sight in the list`,
+            );
             await assertAccessible(page, where);
             const shifted = Number(await page.evaluate('globalThis.shifted'));
             assert.ok(shifted < 0.01, `${where} shifts by ${shifted}`);

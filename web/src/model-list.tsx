@@ -1,5 +1,6 @@
 // The models of this server, and those it refused with the reason.
 
+import { useEffect, useRef } from 'preact/hooks';
 import { spoken } from './format.ts';
 import type { Model } from './model.ts';
 
@@ -17,9 +18,18 @@ export function ModelList(props: {
 }) {
   const { models, loading, refused, chosen } = props;
   const several = new Set(models.filter((m, i) => models[i - 1]?.name === m.name).map(m => m.name));
+  const list = useRef<HTMLUListElement>(null);
+  // On a phone the list is one line that scrolls: the chosen model is brought into its middle.
+  useEffect(() => {
+    const line = list.current;
+    const at = line?.querySelector('[aria-current]');
+    if (!line || !at) return;
+    const [outer, inner] = [line.getBoundingClientRect(), at.getBoundingClientRect()];
+    line.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  }, [chosen, models]);
   return (
     <nav class="models" aria-label="Models">
-      <ul>
+      <ul ref={list}>
         {models.map(model => (
           <li>
             <a
