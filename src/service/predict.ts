@@ -98,7 +98,8 @@ export async function answer(
   };
 }
 
-function headIndices(model: Model, names: readonly string[] | undefined): number[] {
+/** Their places among the model's heads. @throws {ServiceError} INVALID_REQUEST */
+export function headIndices(model: Model, names: readonly string[] | undefined): number[] {
   const known = model.signature.heads.map(head => head.spec.name);
   if (!names) return [...known.keys()];
   return names.map((name, i) => {

@@ -180,12 +180,12 @@ export class Service {
 
   /**
    * A sequence whose state is kept as long as its caller listens, from a state token or from the beginning.
-   * @throws {ServiceError} MODEL_NOT_FOUND, INVALID_STATE, INVALID_REQUEST if the model cannot be continued.
+   * @throws {ServiceError} MODEL_NOT_FOUND, INVALID_STATE, INVALID_REQUEST if the model cannot be continued or has no such head.
    */
-  session({ model, version }: Target, token: string | null = null): Session {
+  session({ model, version }: Target, { token = null, heads }: { token?: string | null; heads?: string[] }): Session {
     const loaded =
       version === undefined ? versionOf(this.models, model, { states: [token] }) : this.models.get(model, version);
-    return new Session(loaded, token === null ? undefined : openToken(loaded, token, this.#sealer));
+    return new Session(loaded, token === null ? undefined : openToken(loaded, token, this.#sealer), heads);
   }
 
   /** A session's state as a token, to go on with elsewhere; null before its first step. */

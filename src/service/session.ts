@@ -3,23 +3,22 @@ import { UNNAMED } from '../sequence/controls.ts';
 import type { Caller } from './caller.ts';
 import { checkContinues } from './continuation.ts';
 import type { Model } from './model.ts';
-import { type Predictions, predict } from './predict.ts';
-
-export interface SessionStep {
-  readonly sequence: unknown;
-  readonly heads?: readonly string[];
-}
+import { headIndices, type Predictions, predict } from './predict.ts';
 
 export class Session {
   readonly model: Model;
+  /** Those that every answer has; all if absent. */
+  readonly #heads: readonly string[] | undefined;
   #state: Uint8Array | undefined;
   #length = 0;
 
-  /** @throws {ServiceError} INVALID_REQUEST if the model cannot be continued. */
-  constructor(model: Model, state: Uint8Array | undefined) {
+  /** @throws {ServiceError} INVALID_REQUEST if the model cannot be continued, or has no such head: every step would fail. */
+  constructor(model: Model, state: Uint8Array | undefined, heads: readonly string[] | undefined) {
     checkContinues(model);
+    headIndices(model, heads);
     this.model = model;
     this.#state = state;
+    this.#heads = heads;
   }
 
   /** The state after the last step that succeeded; undefined before the first. */
@@ -37,13 +36,13 @@ export class Session {
    * @throws {ServiceError}
    */
   async step(
-    { sequence, heads }: SessionStep,
+    sequence: unknown,
     caller: Caller,
     accept?: (answer: Predictions, length: number) => Promise<void>,
   ): Promise<Predictions> {
     const place = { start: this.#state === undefined, end: false, id: UNNAMED };
     const how = { at: ['sequence'], states: [this.#state], place, returnState: true };
-    const answer = await predict(this.model, { sequences: [sequence], heads }, caller, how);
+    const answer = await predict(this.model, { sequences: [sequence], heads: this.#heads }, caller, how);
     const [{ state, length }] = answer.predictions;
     await accept?.(answer, this.#length + length);
     this.#state = state;

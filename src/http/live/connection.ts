@@ -34,7 +34,7 @@ export interface LiveTarget {
 const MOST_UNREAD_BYTES = 1 << 20;
 
 type Message = { readonly data: Buffer; readonly binary: boolean };
-type Asked = Pick<z.infer<typeof openMessage>['open'], 'heads' | 'probabilities'>;
+type Told = z.infer<typeof openMessage>['open']['probabilities'];
 
 export class LiveConnection {
   readonly #socket: WebSocket;
@@ -43,7 +43,7 @@ export class LiveConnection {
   readonly #options: LiveOptions;
   readonly #waiting: Message[] = [];
   #session: Session | undefined;
-  #asked: Asked = {};
+  #probabilities: Told;
   /** The step under way, or the last one. */
   #running: Promise<void> = Promise.resolve();
   #busy = false;
@@ -116,13 +116,13 @@ export class LiveConnection {
       if (opens || !this.#session) return;
     }
     const sequence = stepOf(this.#session.model, data, binary);
-    const { heads, probabilities } = this.#asked;
+    const probabilities = this.#probabilities;
     let text: string | Buffer = '';
     const session = this.#session;
     const share = this.#service.held.open();
     try {
       await this.#followed(session, async trace => {
-        await session.step({ sequence, heads }, { ...this.#caller(), trace }, async (answer, length) => {
+        await session.step(sequence, { ...this.#caller(), trace }, async (answer, length) => {
           const around = [`{"length":${length},"prediction":`, '}'] as const;
           text = await encodeOneWithin(around, answer, probabilities, this.#options.maxAnswerBytes);
           if (!share.take(text.length)) throw tooMuchUnread();
@@ -159,7 +159,7 @@ export class LiveConnection {
   #open(message: unknown): boolean {
     const meant = typeof message === 'object' && message !== null && 'open' in message;
     const parsed = meant ? openMessage.safeParse(message) : undefined;
-    const { key, state, ...asked } = parsed?.data?.open ?? {};
+    const { key, state, heads, probabilities } = parsed?.data?.open ?? {};
     try {
       if (parsed?.error) {
         const [{ path, message: what }] = parsed.error.issues;
@@ -168,14 +168,14 @@ export class LiveConnection {
       if (!this.#target.authenticated && !(key !== undefined && this.#target.accepts(key))) {
         throw new ServiceError('UNAUTHENTICATED', 'send a valid API key: {"open": {"key": "..."}}');
       }
-      this.#session = this.#service.session(this.#target, state);
+      this.#session = this.#service.session(this.#target, { token: state, heads });
     } catch (error) {
       this.#tell(error);
       const refused = error instanceof ServiceError && error.code === 'UNAUTHENTICATED';
       this.#close(refused ? CLOSE.unauthenticated : CLOSE.badOpen, 'the connection was not opened');
       return true;
     }
-    this.#asked = asked;
+    this.#probabilities = probabilities;
     const { name, version } = this.#session.model;
     if (meant) this.#send(JSON.stringify({ open: { model: name, version } }));
     return meant;

@@ -20,12 +20,19 @@ export interface LiveRoutesOptions extends LiveOptions {
 
 /** When the server ends, the connections that are left are cut when for so long none of them has closed. */
 const DRAIN_MS = 2000;
+/** What the caller sent is no WebSocket's, or too large: the library has begun to close, with the code that says so. */
+const OF_THE_CALLER = /^WS_ERR_/;
 
 export async function installLive(app: FastifyInstance, service: Service, options: LiveRoutesOptions): Promise<void> {
   const open = new Set<LiveConnection>();
   const find = keyFinder(options.apiKeys);
   const accepts = (secret: string) => find(secret)?.roles.includes('predict') === true;
   await app.register(websocket, {
+    errorHandler: (error, socket, request) => {
+      if (OF_THE_CALLER.test((error as NodeJS.ErrnoException).code ?? '')) return; // closed with its code by now
+      request.log.error(error);
+      socket.terminate();
+    },
     options: {
       server: websocketUpgrades(app.server) as Server,
       maxPayload: options.maxBodyBytes,

@@ -5,11 +5,15 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+/** A handshake that is none would be refused by the library, in a form of its own. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
 /** Emits 'upgrade' for WebSockets only. */
 export function websocketUpgrades(server: Server): EventEmitter {
   const upgrades = new EventEmitter();
   server.on('upgrade', (request, socket, head) => {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') upgrades.emit('upgrade', request, socket, head);
+    const { upgrade, 'sec-websocket-key': key = '' } = request.headers;
+    if (upgrade?.toLowerCase() === 'websocket' && KEY.test(key)) upgrades.emit('upgrade', request, socket, head);
     else readAgain(server, request, socket, head);
   });
   return upgrades;

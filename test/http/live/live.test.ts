@@ -113,6 +113,13 @@ describe('a live connection', () => {
     own.socket.close();
     const plain = await server.app.inject(WEATHER);
     assert.deepEqual([plain.statusCode, plain.json().code], [400, 'INVALID_REQUEST']);
+    const asking = `GET ${WEATHER} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n`;
+    for (const key of ['', 'sec-websocket-key: short\r\n']) {
+      const { socket, received } = await connect(origin, `${asking}${key}\r\n`);
+      await until('the answer', () => received().includes('"INVALID_REQUEST"'));
+      assert.match(received(), /^HTTP\/1\.1 400 [\s\S]*content-type: application\/problem\+json/);
+      socket.destroy();
+    }
   });
 
   it('answers a request that also asks for another protocol as the plain request it is', async () => {
@@ -134,6 +141,25 @@ describe('a live connection', () => {
     live.send({ sequence: ['Stop'] });
     assert.equal(await live.closed, 4400);
     assert.match(live.answers[0].error?.detail ?? '', /no state to continue from/);
+  });
+
+  it('refuses a first message that asks for a head that the model has not, and says which', async () => {
+    const live = await Listener.open(origin, WEATHER);
+    live.send({ open: { heads: ['rain', 'hail'] } });
+    live.send({ sequence: [EXAMPLE[0][0]] });
+    assert.equal(await live.closed, 4400);
+    const [{ error }, ...others] = live.answers;
+    assert.equal(error?.detail, 'heads[1] is no head of this model, expected rain, weather, temp_max, temp_min, wind');
+    assert.equal(others.length, 0);
+  });
+
+  it('closes with the code that says why, where a message is too large or no WebSocket message', async () => {
+    const large = await Listener.open(origin, WEATHER);
+    large.send(new Uint8Array(server.config.maxBodyBytes + 1));
+    assert.equal(await large.closed, 1009);
+    const garbled = await Listener.open(origin, WEATHER);
+    garbled.socket.send(Buffer.from([0xff]), { binary: false });
+    assert.equal(await garbled.closed, 1007);
   });
 
   it('leaves nothing pending for a caller who has gone', async () => {
