@@ -43,9 +43,10 @@ export function readInvocation(args: readonly string[], env: NodeJS.ProcessEnv =
   }
   const values: Record<string, unknown> = {};
   for (const [key, s] of entries) {
-    const given = flags[flagOf(s.env)] ?? valueFile(s, env, mistakes) ?? env[s.env];
+    const flag = s.secret ? undefined : flags[flagOf(s.env)];
+    const given = flag ?? valueFile(s, env, mistakes) ?? env[s.env];
     const parsed = s.schema.safeParse(given ?? s.fallback);
-    const from = flags[flagOf(s.env)] === undefined ? s.env : `--${flagOf(s.env)}`;
+    const from = flag === undefined ? s.env : `--${flagOf(s.env)}`;
     if (parsed.success) values[key] = parsed.data;
     else mistakes.push(`${from}: ${parsed.error.issues[0].message}${s.secret ? '' : ` (got "${shown(s, given)}")`}`);
   }
@@ -73,6 +74,13 @@ function readFlags(args: readonly string[], mistakes: string[]): Record<string, 
   const { values, positionals } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true });
   for (const name of Object.keys(values))
     if (!Object.hasOwn(options, name)) mistakes.push(`--${name}: there is no such flag`);
+  for (const [, s] of entries) {
+    const name = flagOf(s.env);
+    const isMissing = values[name] === true || String(values[name]).startsWith('--'); // nothing followed, or a flag
+    if (s.secret || !isMissing) continue;
+    mistakes.push(`--${name}: a value is missing, as in --${name}=${s.fallback || '…'}`);
+    delete values[name];
+  }
   for (const word of positionals) mistakes.push(`"${word}": flags begin with --`);
   return values as Record<string, string | boolean | undefined>;
 }

@@ -146,7 +146,7 @@ export const SETTINGS = {
   streamBytes: setting('POLYHEAD_STREAM_BYTES', whole(1024, 1e12), 256 * MIB, 'most bytes of open streams in memory'),
   grpcPort: setting(
     'POLYHEAD_GRPC_PORT',
-    z.union([z.literal('off'), whole(0, 65535)]),
+    z.union([z.literal('off'), whole(0, 65535)], { error: 'expected off or a port' }),
     'off',
     'port of the Open Inference Protocol over gRPC: off, or a port; 0 takes a free one',
   ),

@@ -70,6 +70,7 @@ test('all mistakes are told at once, each with its name and what it got', () => 
     POLYHEAD_STRICT_REPOSITORY: 'yes',
     POLYHEAD_BACH_SIZE: '64',
     POLYHEAD_API_KEYS: 'short',
+    POLYHEAD_GRPC_PORT: 'on',
   };
   const mistakes = mistakesOf(env, ['--paddedsteps', '5', '--queue-capacity', '-1', 'stray']);
   const expected = [
@@ -84,6 +85,7 @@ test('all mistakes are told at once, each with its name and what it got', () => 
     /^POLYHEAD_BATCH_SIZE: .*1 \(got "0"\)$/,
     /^--queue-capacity: expected a whole number \(got "-1"\)$/,
     /^POLYHEAD_API_KEYS: each key has at least 16 characters$/,
+    /^POLYHEAD_GRPC_PORT: expected off or a port \(got "on"\)$/,
   ];
   for (const pattern of expected)
     assert.equal(mistakes.filter(m => pattern.test(m)).length, 1, `${pattern}: ${mistakes.join('\n')}`);
@@ -102,8 +104,10 @@ test('variables of others are left alone', () => {
 });
 
 test('a flag without its value is a mistake', () => {
-  assert.equal(mistakesOf({}, ['--port']).length, 1);
-  assert.match(mistakesOf({}, ['--port'])[0], /^--port: /);
+  assert.deepEqual(mistakesOf({}, ['--port']), ['--port: a value is missing, as in --port=8080']);
+  for (const args of [['--strict-repository'], ['--strict-repository', '--help']])
+    assert.deepEqual(mistakesOf({}, args), ['--strict-repository: a value is missing, as in --strict-repository=true']);
+  assert.deepEqual(mistakesOf({}, ['--tls-cert']), ['--tls-cert: a value is missing, as in --tls-cert=…']);
 });
 
 test('keys come from the variable or from a file, and never from a flag', () => {
@@ -117,7 +121,8 @@ test('keys come from the variable or from a file, and never from a flag', () => 
   assert.deepEqual(mistakesOf({ POLYHEAD_API_KEYS_FILE: folder.at('gone') }), [
     'POLYHEAD_API_KEYS_FILE: cannot be read (ENOENT)',
   ]);
-  assert.deepEqual(mistakesOf({}, [`--api-keys=${KEY}`]), ['--api-keys: there is no such flag']);
+  for (const flag of ['--api-keys', `--api-keys=${KEY}`])
+    assert.deepEqual(mistakesOf({}, [flag]), ['--api-keys: there is no such flag']);
 });
 
 test('a secret is never shown: not in the printed configuration, not in a mistake', () => {
