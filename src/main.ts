@@ -2,6 +2,7 @@
 // The process: reads the configuration and serves alone, or supervises processes that serve. What only a serving process
 // needs is imported there: the supervisor stays small.
 import cluster from 'node:cluster';
+import { once } from 'node:events';
 import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import { type Config, ConfigError, readInvocation } from './config.ts';
@@ -38,9 +39,11 @@ async function superviseSeveral(config: Config, log: Logger): Promise<void> {
   endInOrder(config, log, () => supervisor.close());
   if (config.operationsPort !== 0) {
     const server = operationsServer(supervisor, config);
-    server.listen(config.operationsPort, config.host, () => {
-      log.info(`Operations listening at http://${config.host}:${config.operationsPort}`);
+    server.listen(config.operationsPort, config.host);
+    await once(server, 'listening').catch(error => {
+      throw error.code === 'EADDRINUSE' ? LoadError.portTaken(error.port, '--operations-port') : error;
     });
+    log.info(`Operations listening at http://${config.host}:${config.operationsPort}`);
   }
   if (!(await supervisor.start())) process.exit(1);
 }
@@ -81,7 +84,7 @@ try {
 } catch (error) {
   const { code, port, syscall = '' } = error as NodeJS.ErrnoException & { port?: number };
   if (error instanceof ConfigError || error instanceof LoadError) console.error(`polyhead: ${error.message}`);
-  else if (code === 'EADDRINUSE') console.error(`polyhead: port ${port} is taken; choose another with --port`);
+  else if (code === 'EADDRINUSE') console.error(`polyhead: ${LoadError.portTaken(port, '--port').message}`);
   else if (/^(listen|bind|getaddrinfo)$/.test(syscall)) console.error(`polyhead: ${messageOf(error)}`);
   else console.error(error);
   process.exit(1);

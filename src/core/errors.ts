@@ -48,7 +48,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** A model that may not serve. The message is one readable line: which file, what is wrong, what was expected. */
+/** A model that may not serve, or a start that cannot be. The message is one readable line: which file, what is wrong, what was expected. */
 export class LoadError extends Error {
   override readonly name = 'LoadError';
   /** The file's name in its folder. */
@@ -68,6 +68,10 @@ export class LoadError extends Error {
   /** @param error what reading the file ended with. */
   static unreadable(file: string, { code }: NodeJS.ErrnoException): LoadError {
     return new LoadError(file, code === 'ENOENT' ? 'is missing' : `cannot be read (${code})`);
+  }
+
+  static portTaken(port: number | undefined, flag: string): LoadError {
+    return new LoadError(`port ${port} is taken; choose another with ${flag}`);
   }
 
   /** The same fault, told of the file as it was called where it was asked for: by a path, or as a model's version. */

@@ -1,11 +1,11 @@
 // The gRPC listener beside HTTP: the inference, health and reflection services, keys, TLS, and an orderly end.
 // Loaded only where POLYHEAD_GRPC_PORT asks for it: nobody else pays for the library.
-import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import * as loader from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import protobuf from 'protobufjs';
-import { type ErrorCode, firstLine, ServiceError } from '../core/errors.ts';
+import { type ErrorCode, firstLine, LoadError, ServiceError } from '../core/errors.ts';
+import { readPair } from '../http/tls.ts';
 import type { Service } from '../service/service.ts';
 import { grpcError } from './errors.ts';
 import { guarding } from './guard.ts';
@@ -41,6 +41,8 @@ const NOT_SERVING = 2;
 export async function startGrpc(service: Service, options: GrpcServerOptions): Promise<GrpcServer> {
   const most = options.maxBodyBytes + ENVELOPE_BYTES;
   const told = (code: ErrorCode) => service.metrics.refusals.inc({ code });
+  // The library would print what callers send that is no metadata, keys too, and in a form of its own.
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   const server = new grpc.Server({
     'grpc.max_receive_message_length': most,
     'grpc.max_send_message_length': -1,
@@ -59,8 +61,10 @@ export async function startGrpc(service: Service, options: GrpcServerOptions): P
   new ReflectionService({ ...inference, ...health }).addToServer(server);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${bracketed(options.host)}:${options.grpcPort}`, credentialsOf(options), (error, bound) => {
-      if (error) reject(new Error(`gRPC cannot listen on port ${options.grpcPort}: ${firstLine(error.message)}`));
-      else resolve(bound);
+      if (!error) resolve(bound);
+      else if (error.message.includes('EADDRINUSE'))
+        reject(LoadError.portTaken(Number(options.grpcPort), '--grpc-port'));
+      else reject(new LoadError(`gRPC cannot listen on port ${options.grpcPort}: ${firstLine(error.message)}`));
     });
   });
   return { port, close: () => close(server) };
@@ -86,8 +90,8 @@ const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host);
 
 function credentialsOf({ grpcTlsCert, grpcTlsKey }: GrpcServerOptions): grpc.ServerCredentials {
   if (grpcTlsCert === '') return grpc.ServerCredentials.createInsecure();
-  const pair = { cert_chain: readFileSync(grpcTlsCert), private_key: readFileSync(grpcTlsKey) };
-  return grpc.ServerCredentials.createSsl(null, [pair], false);
+  const { cert, key } = readPair({ POLYHEAD_GRPC_TLS_CERT: grpcTlsCert, POLYHEAD_GRPC_TLS_KEY: grpcTlsKey });
+  return grpc.ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }], false);
 }
 
 /** grpc.health.v1: open without a key, as the probes of HTTP are. */

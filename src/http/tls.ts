@@ -2,7 +2,7 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
-import { messageOf } from '../core/errors.ts';
+import { firstLine, LoadError, messageOf } from '../core/errors.ts';
 
 export interface TlsFiles {
   readonly tlsCert: string;
@@ -13,19 +13,33 @@ export interface TlsFiles {
 
 const LOOK_MS = 5000;
 
-/** @throws {Error} if a file cannot be read, or certificate and key are not a pair. */
+/** @throws {LoadError} if a file cannot be read, or certificate and key are not a pair. */
 function read({ tlsCert, tlsKey, tlsClientCa }: TlsFiles): SecureContextOptions {
-  const options = {
-    cert: readFileSync(tlsCert),
-    key: readFileSync(tlsKey),
-    ca: tlsClientCa === '' ? undefined : readFileSync(tlsClientCa),
-    minVersion: 'TLSv1.2',
-  } as const;
-  createSecureContext(options);
-  return options;
+  const ca = tlsClientCa === '' ? undefined : readPem('POLYHEAD_TLS_CLIENT_CA', tlsClientCa);
+  return { ...readPair({ POLYHEAD_TLS_CERT: tlsCert, POLYHEAD_TLS_KEY: tlsKey }), ca, minVersion: 'TLSv1.2' };
 }
 
-/** What an HTTPS server is made with; undefined without certificates. @throws {Error} as `read` does. */
+/** A certificate and its key, by the settings that name their files. @throws {LoadError} */
+export function readPair(files: Readonly<Record<string, string>>): { cert: Buffer; key: Buffer } {
+  const [cert, key] = Object.entries(files).map(([setting, file]) => readPem(setting, file));
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const names = Object.keys(files).join(' and ');
+    throw new LoadError(names, `are no certificate (PEM) and its key: ${firstLine(messageOf(error))}`);
+  }
+  return { cert, key };
+}
+
+function readPem(setting: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new LoadError(setting, `: "${file}" cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+/** What an HTTPS server is made with; undefined without certificates. @throws {LoadError} as `read` does. */
 export function tlsOptions(files: TlsFiles): (SecureContextOptions & { requestCert: boolean }) | undefined {
   return files.tlsCert === '' ? undefined : { ...read(files), requestCert: files.tlsClientCa !== '' };
 }

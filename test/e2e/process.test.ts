@@ -79,7 +79,25 @@ describe('what it cannot start with', () => {
     const { origin, stop } = await startProcess();
     t.after(stop);
     const { port } = new URL(origin);
-    assert.match(await refused({ args: ['--port', port] }), new RegExp(`port ${port} is taken`));
+    for (const flag of ['--port', '--grpc-port', '--operations-port']) {
+      const text = await refused({ args: ['--port', '0', flag, port] });
+      assert.equal(text, `polyhead: port ${port} is taken; choose another with ${flag}\n`);
+    }
+  });
+
+  it('a certificate or a key that cannot be read, or is none', async () => {
+    const missing = path.join(temporaryFolder(), 'none.pem');
+    for (const [cert, key] of [
+      ['POLYHEAD_TLS_CERT', 'POLYHEAD_TLS_KEY'],
+      ['POLYHEAD_GRPC_TLS_CERT', 'POLYHEAD_GRPC_TLS_KEY'],
+    ]) {
+      const env = { [cert]: `${ROOT}test/fixtures/tls/first.pem`, POLYHEAD_GRPC_PORT: '0' };
+      const args = ['--port', '0'];
+      const unread = await refused({ args, env: { ...env, [key]: missing } });
+      assert.equal(unread, `polyhead: ${key}: "${missing}" cannot be read (ENOENT)\n`);
+      const unfit = await refused({ args, env: { ...env, [key]: `${ROOT}package.json` } });
+      assert.match(unfit, new RegExp(`^polyhead: ${cert} and ${key} are no certificate \\(PEM\\) and its key: .+\n$`));
+    }
   });
 
   it('an address that this machine does not have', async () => {

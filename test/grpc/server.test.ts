@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import http2 from 'node:http2';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
@@ -282,6 +283,29 @@ it('waits as long as a call says, which may be longer than a request that says n
   await new Gate().order({ type: 'block', ms: 100 }, app.config.workers);
   const reply = await run.client.call('ModelInfer', messageOf('weather', days(3), true), {}, 60_000);
   assert.equal(reply.model_name, 'weather');
+});
+
+it('prints nothing of what a caller sends that is no metadata: it may be a key', async t => {
+  const app = await startApp({ POLYHEAD_MODEL_REPOSITORY: WEATHER });
+  const server = await startGrpc(app.service, { ...app.config, grpcPort: 0 });
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  t.after(async () => {
+    session.destroy();
+    await server.close();
+    await app.close();
+  });
+  const printed = t.mock.method(console, 'error', () => {});
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/inference.GRPCInferenceService/ServerLive',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: 'Bearer clé-à-ne-pas-montrer',
+  });
+  stream.end(Buffer.alloc(5)); // an empty message
+  stream.resume();
+  await once(stream, 'end');
+  assert.equal(printed.mock.callCount(), 0);
 });
 
 it('logs why a call failed by a fault of ours, and tells the caller nothing of it', async t => {
