@@ -63,6 +63,8 @@ async function onFresh<T>(
 
 const answer = (message: FromProver) => process.send?.(message);
 
+// A terminal's Ctrl-C and a service manager's stop come to every process of the server, which is the one to end this.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {});
 standBehind(); // the server's own threads go before
 process.on('message', async (task: Task) => {
   try {

@@ -158,9 +158,16 @@ function start(): ChildProcess {
 /** What a runtime prints on its way down is no line of ours. */
 const STDIO: StdioOptions = ['ignore', 'ignore', 'ignore', 'ipc'];
 
+/** No graph sends them: they came before the process heard signals. */
+const FROM_OUTSIDE = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+
 function ended(verdict: string | undefined, code: number | null, signal: string | null): FromProver {
   const how = signal ? `signal ${signal}` : `code ${code}`;
-  const what = verdict ?? `the graph makes the process that tries it end (${how})`;
+  const fromOutside = signal !== null && FROM_OUTSIDE.has(signal);
+  const why = fromOutside
+    ? `not proved: its process was told to end (${how})`
+    : `the graph makes the process that tries it end (${how})`;
+  const what = verdict ?? why;
   return { type: 'refused', what, expected: true };
 }
 

@@ -112,3 +112,17 @@ test('where no process can be started, one model is refused and the server goes 
   const { status, stderr } = spawnSync('sh', limited, { encoding: 'utf8' });
   assert.deepEqual([status, stderr], [0, 'LoadError not proved: no process could be started\n'.repeat(2)]);
 });
+
+test('signals that come to every process of the server do not end a proof', {
+  skip: process.platform !== 'linux' && 'no list of children',
+}, async () => {
+  const prover = new Prover({ ...OPTIONS, processes: 1 });
+  const children = () => new Set(readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' '));
+  const others = children();
+  await prove(prover, SOUND);
+  const [child] = [...children()].filter(pid => !others.has(pid));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) process.kill(Number(child), signal);
+  assert.equal((await prove(prover, SOUND)).certificate.complete, true);
+  assert.ok(children().has(child), 'it is the same process');
+  prover.close();
+});
