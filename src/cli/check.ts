@@ -2,7 +2,8 @@
 import { pino } from 'pino';
 import { LoadError, messageOf, oneLine } from '../core/errors.ts';
 import { printable, styled } from '../core/terminal.ts';
-import { listRepository, type VersionFolder } from '../model/repository.ts';
+import { homeOf, listRepository, type VersionFolder } from '../model/repository.ts';
+import { readServing } from '../model/serving.ts';
 import { ModelLoader } from '../service/load.ts';
 import { Metrics } from '../service/metrics.ts';
 import type { Model } from '../service/model.ts';
@@ -24,28 +25,38 @@ async function run(args: readonly string[]): Promise<void> {
   const [repository] = readArguments(checkCommand, args, 1, {}).positionals;
   // Everything is found out anew: what an earlier start found out proves nothing about this one.
   const options = { ...readSettings(), workers: 1, certificateCache: false };
-  const folders = await listRepository(repository);
+  const folders = await listRepository(repository, options.modelName);
   if (folders.length === 0) throw new LoadError(`model repository "${repository}" holds no model`);
   const width = Math.max(...folders.map(folder => nameOf(folder).length));
   const loader = new ModelLoader(options, new Metrics(VERSION), pino({ level: 'silent' }));
+  let sound = 0;
   let refused = 0;
+  const refuse = (name: string, error: unknown) => {
+    refused++;
+    const reason = printable(oneLine(messageOf(error)));
+    console.log(`${styled(process.stdout, 'red', 'refused')}  ${name.padEnd(width)}  ${reason}`);
+    if (!(error instanceof LoadError)) console.error(error);
+  };
+  const seen = new Set<string>();
   for (const folder of folders) {
-    const name = nameOf(folder).padEnd(width);
+    const { model } = folder;
+    if (!seen.has(model) && !folder.isUnread)
+      await readServing(homeOf(folder)).catch(error => refuse(printable(model), error));
+    seen.add(model);
+    const name = nameOf(folder);
     const startMs = performance.now();
     try {
       const { text, warnings } = await check(folder, loader);
-      console.log(`${styled(process.stdout, 'green', 'ok')}       ${name}  ${text}  ${elapsed(startMs)}`);
+      console.log(`${styled(process.stdout, 'green', 'ok')}       ${name.padEnd(width)}  ${text}  ${elapsed(startMs)}`);
       for (const warning of warnings)
         console.log(`         ${styled(process.stdout, 'yellow', 'warning')}: ${printable(warning)}`);
+      sound++;
     } catch (error) {
-      refused++;
-      const reason = printable(oneLine(messageOf(error)));
-      console.log(`${styled(process.stdout, 'red', 'refused')}  ${name}  ${reason}`);
-      if (!(error instanceof LoadError)) console.error(error);
+      refuse(name, error);
     }
   }
   loader.close();
-  console.log(`${folders.length - refused} ok, ${refused} refused`);
+  console.log(`${sound} ok, ${refused} refused`);
   if (refused > 0) process.exitCode = 1;
 }
 

@@ -12,6 +12,8 @@ import { LoadError } from '../core/errors.ts';
 export const MODEL_NAME = /^(?!stats$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const MODEL_VERSION = /^(0|[1-9][0-9]{0,8})$/;
 const VERSION_FOLDER = /^v?(0|[1-9][0-9]{0,8})$/;
+/** What a file system keeps in its own root, where that is mounted as the repository. */
+const OF_THE_SYSTEM = 'lost+found';
 /** What makes a folder a version's: a graph, or a manifest that names one. */
 const GRAPH_FILE = /^(manifest\.json|[^.].*\.onnx)$/;
 const LINK = 'is a link; the repository holds plain folders only';
@@ -24,6 +26,8 @@ export interface VersionFolder {
   /** The repository that it belongs to. */
   readonly root: string;
   readonly fault?: string;
+  /** Nobody knows what it holds now: what serves of it goes on. */
+  readonly isUnread?: boolean;
 }
 
 type Found = Omit<VersionFolder, 'model' | 'root'>;
@@ -49,19 +53,27 @@ export async function listRepository(root: string, name?: string): Promise<Versi
   }
   const found: VersionFolder[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isFile() || entry.name.startsWith('.')) continue;
+    if (entry.isFile() || entry.name.startsWith('.') || entry.name === OF_THE_SYSTEM) continue;
     const folder = path.join(root, entry.name);
     const refuse = (fault: string) => found.push({ model: entry.name, root, version: '', folder, fault });
     if (entry.isSymbolicLink()) refuse(LINK);
     else if (!MODEL_NAME.test(entry.name)) refuse(`is no model name (expected ${MODEL_NAME.source})`);
     else {
-      const versions = await versionsIn(folder);
-      if (versions.length === 0) refuse('has no version folder (expected for example 1/)');
-      found.push(...versions.map(version => ({ model: entry.name, root, ...version })));
+      const versions = await versionsIn(folder).catch(unreadable(folder));
+      if (versions?.length === 0) refuse('has no version folder (expected for example 1/)');
+      for (const version of versions ?? []) found.push({ model: entry.name, root, ...version });
     }
   }
   return found;
 }
+
+/** One model's folder that cannot be read is that model's fault; one that is gone by now, nobody's. */
+function unreadable(folder: string): (error: NodeJS.ErrnoException) => Found[] | undefined {
+  return ({ code }) =>
+    code === 'ENOENT' ? undefined : [{ version: '', folder, fault: unreadBy(code), isUnread: true }];
+}
+
+const unreadBy = (code: string | undefined) => `cannot be read (${code})`;
 
 /** The versions of the one model that lies in the root itself, if it does: a graph beside model folders is none. */
 async function singleModel(root: string, names: readonly string[]): Promise<Found[] | undefined> {
@@ -97,11 +109,16 @@ async function holdsGraph(folder: string): Promise<boolean> {
   return entries.some(entry => entry.isFile() && GRAPH_FILE.test(entry.name));
 }
 
-/** @throws {LoadError} if a version folder holds a link; external data is checked for hard links too (onnx/graph.ts). */
+/** @throws {LoadError} if a version folder cannot be read, or holds a link or a pipe; external data is checked for hard links too (onnx/graph.ts). */
 export async function checkContained(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  const names = await readdir(folder).catch(({ code }) => {
+    throw new LoadError(unreadBy(code));
+  });
+  for (const name of names) {
     const stat = await lstat(path.join(folder, name));
     if (stat.isSymbolicLink()) throw new LoadError(name, 'is a link; a version folder holds plain files only');
+    // Whoever opened a pipe would wait for ever.
+    if (!stat.isFile() && !stat.isDirectory()) throw new LoadError(name, 'is neither a file nor a folder');
   }
 }
 

@@ -55,7 +55,12 @@ export class Loader {
    * not changed. A policy of the latest N goes on to older versions where a newer one is refused.
    */
   async renew(folders: readonly VersionFolder[], before: Before, anew: boolean): Promise<Renewal> {
-    const [{ model: name }] = folders;
+    const [{ model: name, isUnread, fault = '' }] = folders;
+    if (isUnread) {
+      const told = before.refused.find(({ reason }) => reason === `${name}: ${fault}`);
+      const refusal = (!anew && told) || this.#refuse({ model: name, version: '' }, new LoadError(fault));
+      return { shelf: before.shelf ?? shelfOf(servingSchema.parse({}), []), refused: [refusal] };
+    }
     const refused: Refusal[] = [];
     const serving = await readServing(homeOf(folders[0])).catch(error => {
       refused.push(this.#refuse({ model: name, version: '' }, error));
@@ -81,9 +86,7 @@ export class Loader {
       const serves = 'reason' in loaded ? current : loaded;
       if (serves) versions.push(serves);
     }
-    versions.reverse();
-    const traffic = new Traffic(serving, versions);
-    return { shelf: { serving, versions: new Map(versions.map(model => [model.version, model])), traffic }, refused };
+    return { shelf: shelfOf(serving, versions.reverse()), refused };
   }
 
   /** What is being loaded is refused, without a word. */
@@ -124,4 +127,10 @@ export class Loader {
     if (!this.#closed) this.#log.error({ model, version, ...unexpected }, `refused ${reason}`);
     return { model, version, reason };
   }
+}
+
+/** `versions` are the loaded ones, oldest first. */
+function shelfOf(serving: Serving, versions: readonly Model[]): Shelf {
+  const byNumber = new Map(versions.map(model => [model.version, model]));
+  return { serving, versions: byNumber, traffic: new Traffic(serving, versions) };
 }

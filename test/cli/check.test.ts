@@ -1,6 +1,6 @@
 // polyhead check: one line for every model version, each refusal with its reason, and the exit code.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { it } from 'node:test';
 import { answerOf, faultOf, polyhead } from '../support/client/command.ts';
@@ -46,6 +46,15 @@ it('names every refusal, goes on to the next, and ends with exit code 1', async 
   assert.match(stdout, /^refused {2}nan-weight\/1 +model\.onnx: weight ".*" holds NaN/m);
   assert.match(stdout, /^refused {2}wrong-golden\/1 +golden\.json case 2: output "size" is off by/m);
   assert.match(stdout, /^1 ok, \d+ refused\n$/m);
+});
+
+it('reads the settings of a model, too', async () => {
+  const repository = repositoryOf('test/fixtures/models/lstm');
+  writeFileSync(path.join(repository, 'lstm/serving.json'), '{"canary": {"version": "next", "share": 0.1}}');
+  const { code, stdout } = await polyhead(['check', repository]);
+  assert.equal(code, 1);
+  assert.match(stdout, /^refused {2}lstm +serving\.json: canary\.version: there is no label "next"\nok {7}lstm\/1 /);
+  assert.match(stdout, /^2 ok, 1 refused$/m);
 });
 
 it('writes warnings below their model, indented', async () => {

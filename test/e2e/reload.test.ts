@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { type Client, clientOf, listen } from '../support/client/client.ts';
+import { problemOf } from '../support/client/contract.ts';
 import { send } from '../support/client/exchange.ts';
 import { parseMetrics } from '../support/client/prometheus.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
+import { whileUnreadable } from '../support/models/unreadable.ts';
 import { until } from '../support/runner/until.ts';
 import { ROOT, startApp, type TestApp } from '../support/server/service.ts';
 
@@ -123,6 +125,24 @@ describe('a changing repository', () => {
     t.after(() => rmSync(`${root}-elsewhere`, { recursive: true, force: true }));
     await app.service.control.refresh();
     assert.equal(await versionOf(call), '1');
+  });
+
+  it('goes on with what it has of one model whose folder cannot be read, and takes over the others', async t => {
+    const root = temporaryFolder();
+    publish(root, '1');
+    const { app, call } = await start(t, root, { POLYHEAD_RELOAD: 'poll', POLYHEAD_RELOAD_INTERVAL_S: '3600' });
+    const { control, models } = app.service;
+    renameSync(`${root}/m`, `${root}/closed`);
+    publish(root, '1');
+    await control.refresh();
+    rmSync(`${root}/m`, { recursive: true });
+    await whileUnreadable(`${root}/closed`, () => control.refresh());
+    const reason = 'closed: cannot be read (EACCES)';
+    assert.deepEqual(models.refused, [{ model: 'closed', version: '', reason }]);
+    assert.equal(await versionOf(call, '/v1/models/closed/predict'), '1');
+    problemOf(await call(PATH, { body }), 404, 'MODEL_NOT_FOUND');
+    await control.refresh();
+    assert.deepEqual(models.refused, []);
   });
 });
 

@@ -1,10 +1,12 @@
 // models/<name>/<version>/ on disk: what counts as a model, and that no link leads out of it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { checkContained, listRepository } from '../../src/model/repository.ts';
 import { refusalOf } from '../support/models/refusal.ts';
 import { TemporaryRepository } from '../support/models/repository.ts';
+import { whileUnreadable } from '../support/models/unreadable.ts';
 
 const temporary: TemporaryRepository[] = [];
 after(() => {
@@ -48,6 +50,7 @@ test('files, hidden folders and what is no version are passed over', async () =>
     'm/1234567890',
     '.git/1',
     '.m/1',
+    'lost+found',
   );
   for (const file of ['README.md', 'm/CARD.md', 'm/7']) writeFileSync(repository.at(file), 'text');
   const found = await listRepository(repository.root);
@@ -172,4 +175,29 @@ test('a version folder holds no link, not even one that stays inside', async () 
     await refusalOf(checkContained(repository.at('m/1'))),
     'model.onnx is a link; a version folder holds plain files only',
   );
+});
+
+test('a folder that cannot be read is a fault of its own, and no more than that', async () => {
+  const repository = repositoryOf('a/1', 'closed/1', 'z/1');
+  const { root } = repository;
+  const folder = repository.at('closed');
+  const found = await whileUnreadable(folder, () => listRepository(root));
+  assert.deepEqual(
+    found.map(({ model, version }) => [model, version]),
+    [
+      ['a', '1'],
+      ['closed', ''],
+      ['z', '1'],
+    ],
+  );
+  const fault = 'cannot be read (EACCES)';
+  assert.deepEqual(found[1], { model: 'closed', root, version: '', folder, fault, isUnread: true });
+  const version = repository.at('closed/1');
+  assert.equal(await refusalOf(whileUnreadable(version, () => checkContained(version))), fault);
+});
+
+test('a version folder holds no pipe: whoever opened one would wait for ever', async () => {
+  const repository = repositoryOf('m/1');
+  execFileSync('mkfifo', [repository.at('m/1/model.onnx')]);
+  assert.equal(await refusalOf(checkContained(repository.at('m/1'))), 'model.onnx is neither a file nor a folder');
 });
