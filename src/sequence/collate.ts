@@ -115,7 +115,8 @@ function fillMask(mask: Tensor, axes: Axes, row: number, steps: number): void {
 const HALF_ONE = 0x3c00;
 
 function fill({ dtype, data }: Tensor, start: number, count: number, value: number): void {
-  if (data instanceof BigInt64Array) data.fill(BigInt(value), start, start + count);
+  if (Array.isArray(data)) return; // the id of a sequence that nobody names is the empty text, which is there
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value), start, start + count);
   else (data as Float32Array).fill(dtype === 'float16' ? HALF_ONE : value, start, start + count);
 }
 

@@ -134,6 +134,12 @@ test('a stream starts with its first step; a request by itself is a whole sequen
   const { predictions } = await post('/v1/models/typed/predict', { sequences: [[1]] });
   assert.deepEqual([predictions[0].heads.y.values, predictions[0].heads.said.values], [[102], '']);
   assert.deepEqual((await infer('simple_sequence', 5)).outputs[0].data, [6]);
+  assert.deepEqual((await infer('simple_dyna_sequence', 5)).outputs[0].data, [6]);
+  const outputs: { data: unknown[] }[] = (await infer('typed', 1)).outputs;
+  assert.deepEqual(
+    outputs.map(({ data }) => data),
+    [[102], ['']],
+  );
   const { explanations } = await post('/v1/models/typed/explain', {
     sequences: [[1]],
     heads: ['number'],
