@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { LoadError } from '../core/errors.ts';
+import { own } from '../core/own.ts';
 import { parseJson, readTextIfThere } from './files.ts';
 import { tritonVersions } from './triton.ts';
 
@@ -57,7 +58,7 @@ function parseServing(text: string): Serving {
   }
   const { labels, canary, shadow } = parsed.data;
   for (const [what, target] of Object.entries({ canary, shadow })) {
-    if (typeof target?.version === 'string' && labels[target.version] === undefined) {
+    if (typeof target?.version === 'string' && own(labels, target.version) === undefined) {
       throw new LoadError('serving.json', `: ${what}.version: there is no label "${target.version}"`);
     }
   }

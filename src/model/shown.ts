@@ -1,5 +1,6 @@
 // What the files beside a graph without a manifest show of its inputs: values that it takes, and sizes.
 import path from 'node:path';
+import { own } from '../core/own.ts';
 import { readTextIfThere } from './files.ts';
 import type { Graph } from './onnx/graph.ts';
 
@@ -47,8 +48,7 @@ function object(value: unknown): Record<string, unknown> | undefined {
 }
 
 function member(value: unknown, name: string): unknown {
-  const members = object(value);
-  return members && Object.hasOwn(members, name) ? members[name] : undefined;
+  return own(object(value), name);
 }
 
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);

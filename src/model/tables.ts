@@ -1,5 +1,6 @@
 // Ids that a graph looks up in a table of its own: outside of it some providers fail and others answer for another id.
 import { LoadError } from '../core/errors.ts';
+import { own } from '../core/own.ts';
 import type { Feature, Manifest, ManifestInput } from './manifest.ts';
 import type { Graph } from './onnx/graph.ts';
 
@@ -9,9 +10,9 @@ export function heldToTables(manifest: Manifest, graph: Pick<Graph, 'tables' | '
 }
 
 function held(spec: ManifestInput, { tables, columns }: Pick<Graph, 'tables' | 'columns'>): ManifestInput {
-  const size = tables[spec.tensor];
+  const size = own(tables, spec.tensor);
   if (spec.kind === 'numeric') {
-    const sizeOf = (column: number) => columns[spec.tensor]?.[column] ?? size;
+    const sizeOf = (column: number) => own(columns, spec.tensor)?.[column] ?? size;
     return { ...spec, features: spec.features.map((feature, i) => heldFeature(feature, sizeOf(i))) };
   }
   if (size === undefined || spec.kind === 'token') return spec;

@@ -1,6 +1,7 @@
 // Protocol Buffers in their text form, as far as configurations are written in it: fields to lists of values, with no schema.
 // The language: protobuf.dev/reference/protobuf/textformat-spec
 import { LoadError } from '../core/errors.ts';
+import { own } from '../core/own.ts';
 
 /** A message: every field with its values in order. Numbers, enums, booleans and texts are told as text. */
 export interface TextMessage {
@@ -28,7 +29,7 @@ export function textsOf(message: TextMessage | undefined, field: string): string
 }
 
 function valuesOf(message: TextMessage | undefined, field: string): readonly (string | TextMessage)[] {
-  return message && Object.hasOwn(message, field) ? message[field] : [];
+  return own(message, field) ?? [];
 }
 
 class Reader {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { firstLine, LoadError, messageOf, ServiceError } from '../core/errors.ts';
+import { own } from '../core/own.ts';
 import { elementCount, type Tensors } from '../core/tensor.ts';
 import { readJson } from '../model/files.ts';
 import type { Graph } from '../model/onnx/graph.ts';
@@ -94,7 +95,7 @@ function firstFault([issue]: readonly z.core.$ZodIssue[]): Pick<z.core.$ZodIssue
 function tensorsOf(feeds: Record<string, z.infer<typeof feed>>, graph: Graph, index: number): Tensors {
   const tensors: Tensors = {};
   for (const { name, dtype } of graph.inputs) {
-    const given = feeds[name];
+    const given = own(feeds, name);
     if (!given) throw new LoadError(`case ${index} has no feed "${name}"`);
     const { dims, data } = given;
     if (data.length !== elementCount(dims)) {

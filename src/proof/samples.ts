@@ -1,5 +1,6 @@
 // Deterministic random sequences that a signature accepts, for the warm-up, the certificate and made-up examples.
 import { FLOAT16_MAX, toFloat16 } from '../core/float16.ts';
+import { own } from '../core/own.ts';
 import { ARRAYS, type DType, elementCount, isFloat, type TensorData } from '../core/tensor.ts';
 import type { Feature, RowInput, SideInput } from '../model/manifest.ts';
 import { isRowInput, rowTimeAxis, type Signature, type SignatureInput } from '../model/signature.ts';
@@ -56,7 +57,7 @@ export function randomSequence(
   }
   const parts = signature.inputs.map(input => {
     const { spec, feed } = input;
-    if (!isRowInput(spec)) return sidePart(input, spec, options.side?.[spec.name]);
+    if (!isRowInput(spec)) return sidePart(input, spec, own(options.side, spec.name));
     const given = options.given?.get(feed);
     if (given) return given;
     const { minimum, maximum, pad } = spec.time;
@@ -173,7 +174,7 @@ function tensorData(
 ): TensorData {
   const { scale = 1, known = NOTHING_KNOWN } = options;
   const ids = isWhole(spec, dtype);
-  const size = known.tables[name] ?? (spec.maximum !== undefined && ids ? spec.maximum + 1 : undefined);
+  const size = own(known.tables, name) ?? (spec.maximum !== undefined && ids ? spec.maximum + 1 : undefined);
   const pool = spec.values || dtype === 'string' || (ids && size === undefined) ? poolOf(spec, known) : [];
   if (pool.length > 0) {
     const values = Array.from({ length: count }, () => picked(pool, random));

@@ -32,15 +32,16 @@ export function alike(one: Model, other: Model): boolean {
   return shape(one) === shape(other);
 }
 
-/**
- * Tries a successor on what the model was asked lately. Says how many sequences both ran, and for each head how often
- * their answers differ. @throws {LoadError} if the successor cannot answer one that the model could.
- */
-export async function trySuccessor(
-  model: Model,
-  successor: Model,
-): Promise<Record<string, number> & { tried: number }> {
-  const found: Record<string, number> & { tried: number } = { tried: 0 };
+/** How many sequences two versions ran, and how often they answered otherwise, by head. */
+export interface Compared {
+  readonly tried: number;
+  readonly differences: Readonly<Record<string, number>>;
+}
+
+/** Tries a successor on what the model was asked lately. @throws {LoadError} if it cannot answer one that the model could. */
+export async function trySuccessor(model: Model, successor: Model): Promise<Compared> {
+  let tried = 0;
+  const differences = new Map<string, number>();
   for (const sequence of model.recent.sequences()) {
     let before: readonly HeadAnswer[];
     try {
@@ -57,12 +58,12 @@ export async function trySuccessor(
         `fails on a sequence of ${sequence.length} steps that version ${model.version} answers: ${what}`,
       );
     }
-    found.tried++;
+    tried++;
     model.signature.heads.forEach(({ spec: { name } }, i) => {
-      if (differ(before[i], after[i])) found[name] = (found[name] ?? 0) + 1;
+      if (differ(before[i], after[i])) differences.set(name, (differences.get(name) ?? 0) + 1);
     });
   }
-  return found;
+  return { tried, differences: Object.fromEntries(differences) };
 }
 
 function decoded(model: Model, row: Row): HeadAnswer[] {

@@ -117,7 +117,7 @@ export class Loader {
       this.#log.info(`${where} has other inputs or heads than version ${predecessor.version}: not compared`);
       return;
     }
-    const { tried, ...differences } = await trySuccessor(predecessor, model);
+    const { tried, differences } = await trySuccessor(predecessor, model);
     this.#log.info({ tried, differences }, `${where} compared with version ${predecessor.version} on recent sequences`);
   }
 

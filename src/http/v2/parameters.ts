@@ -1,11 +1,12 @@
 // Parameters of the Open Inference Protocol, which both of its transports carry: read by name, refused where the type is wrong.
 import { ServiceError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 import type { SequenceStep } from '../../service/step.ts';
 
 export type Parameters = Record<string, unknown> | null | undefined;
 
 function given(parameters: Parameters, name: string): unknown {
-  return parameters && Object.hasOwn(parameters, name) ? (parameters[name] ?? undefined) : undefined;
+  return own(parameters, name) ?? undefined;
 }
 
 export function flagParameter(parameters: Parameters, name: string): boolean | undefined {

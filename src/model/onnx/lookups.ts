@@ -1,4 +1,5 @@
 // Where a graph looks values of its inputs up in tables of its own: how many rows those have tells which values are ids.
+import { own } from '../../core/own.ts';
 import type { GraphBody, GraphConstant, GraphNode } from './nodes.ts';
 
 export interface Lookups {
@@ -32,7 +33,7 @@ export function lookupsOf(body: GraphBody, inputs: readonly Input[]): Lookups {
   const columns: Record<string, Record<number, number>> = {};
   const smaller = (known: number | undefined, size: number) => Math.min(known ?? Number.POSITIVE_INFINITY, size);
   const wholeIn = ({ input }: Source, size: number) => {
-    tables[input] = smaller(tables[input], size);
+    tables[input] = smaller(own(tables, input), size);
   };
   const columnsIn = ({ input, columns: held = [] }: Source, size: (place: number) => number) => {
     const sizes = { ...columns[input] };

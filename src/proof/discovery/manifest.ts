@@ -1,6 +1,7 @@
 // The manifest of a graph that brings none: raw tensors under the graph's own names, with what experiments found out.
 
 import { LoadError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 import { elementCount, isFloat } from '../../core/tensor.ts';
 import { type Manifest, parseManifest } from '../../model/manifest.ts';
 import type { Graph, TensorInfo } from '../../model/onnx/graph.ts';
@@ -70,7 +71,7 @@ export async function inferManifest(graph: Graph, run: Run, { declared, shown }:
         const perStep = found && found.time !== null ? { per: 'step', timeAxis: found.time } : {};
         const follows = found?.follows !== undefined && !filled.has(found.follows) ? { input: found.follows } : {};
         const shared = { name, tensor: name, batchAxis: found?.batch ?? null, ...perStep, ...follows };
-        return { kind: 'tensor', ...shared, ...labelled(graph, name, found, declared?.labels[name]) };
+        return { kind: 'tensor', ...shared, ...labelled(graph, name, found, own(declared?.labels, name)) };
       }),
       state,
       controls,

@@ -1,5 +1,6 @@
 // The one number of each head that is explained: a value, or the probability of a label.
 import { ServiceError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 import type { ManifestHead } from '../../model/manifest.ts';
 import type { SignatureHead } from '../../model/signature.ts';
 import type { Answer, HeadAnswer } from '../../sequence/heads.ts';
@@ -51,7 +52,7 @@ export function targetsOf(
 function targetOf(head: SignatureHead, index: number, asked: TargetRequest, answer: HeadAnswer): Target {
   const { spec } = head;
   const steps = spec.per === 'step' ? (answer as readonly unknown[]).length : undefined;
-  const step = steps === undefined ? undefined : (asked.steps?.[spec.name] ?? steps - 1);
+  const step = steps === undefined ? undefined : (own(asked.steps, spec.name) ?? steps - 1);
   if (step !== undefined && step >= (steps as number)) {
     throw refused(`/steps/${spec.name}`, `steps.${spec.name} is ${step}, the sequence has ${steps} steps`);
   }
@@ -62,7 +63,7 @@ function targetOf(head: SignatureHead, index: number, asked: TargetRequest, answ
   };
   one(answer);
   if (!('labels' in spec)) return { head, index, name: spec.name, step, read: given => numberOf(one(given)) };
-  const name = asked.targets?.[spec.name] ?? spec.labels[answeredLabel(one(answer))];
+  const name = own(asked.targets, spec.name) ?? spec.labels[answeredLabel(one(answer))];
   const label = (spec.labels as readonly string[]).indexOf(name);
   if (label < 0) throw refused(`/targets/${spec.name}`, `targets.${spec.name} is no label of this head`);
   return { head, index, name, step, read: given => probabilityOf(one(given), label) };
