@@ -185,7 +185,7 @@ export class Service {
   session({ model, version }: Target, { token = null, heads }: { token?: string | null; heads?: string[] }): Session {
     const loaded =
       version === undefined ? versionOf(this.models, model, { states: [token] }) : this.models.get(model, version);
-    return new Session(loaded, token === null ? undefined : openToken(loaded, token, this.#sealer), heads);
+    return new Session(this.models, loaded, token === null ? undefined : openToken(loaded, token, this.#sealer), heads);
   }
 
   /** A session's state as a token, to go on with elsewhere; null before its first step. */

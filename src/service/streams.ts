@@ -6,7 +6,7 @@ import { stateBytes, stateDigest } from '../state/bytes.ts';
 import { notFound, type StreamRecord, type StreamStore } from '../state/store.ts';
 import { CallGroup } from './call-group.ts';
 import type { Caller } from './caller.ts';
-import { checkContinues } from './continuation.ts';
+import { begunOn, checkContinues } from './continuation.ts';
 import { type Inference, type InferRequest, infer } from './infer.ts';
 import type { Model } from './model.ts';
 import { answer, type Continuation, check, type Predictions, predict } from './predict.ts';
@@ -192,14 +192,10 @@ export class Streams {
    * The version that the stream began on.
    * @throws {ServiceError} STREAM_CONFLICT if it is gone, another graph by now, or the kept state is not whole.
    */
-  #modelOf({ model, version, digest, state, length }: StreamRecord): Model {
-    const loaded = this.#models.find(model, version);
-    if (loaded && stateDigest(loaded.signature, loaded.graph) === digest) {
-      if (state.length === (length === 0 ? 0 : stateBytes(loaded.signature))) return loaded;
-      throw new ServiceError('STREAM_CONFLICT', 'the state that was kept of this stream is damaged');
-    }
-    const fate = loaded ? 'is another graph by now' : 'is no longer loaded';
-    throw new ServiceError('STREAM_CONFLICT', `the stream began on version ${version} of "${model}", which ${fate}`);
+  #modelOf(record: StreamRecord): Model {
+    const loaded = begunOn(this.#models, record);
+    if (record.state.length === (record.length === 0 ? 0 : stateBytes(loaded.signature))) return loaded;
+    throw new ServiceError('STREAM_CONFLICT', 'the state that was kept of this stream is damaged');
   }
 }
 

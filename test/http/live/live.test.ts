@@ -162,6 +162,24 @@ describe('a live connection', () => {
     assert.equal(await garbled.closed, 1007);
   });
 
+  it('goes on where its version is loaded anew, and says so at once where it is gone', async () => {
+    const live = await Listener.open(origin, WEATHER);
+    const [first, second] = EXAMPLE[0];
+    live.send({ sequence: [first] });
+    await live.until(1);
+    const { control } = server.service;
+    await control.unload('weather');
+    live.send({ sequence: [second] });
+    const [, refused] = await live.until(2);
+    assert.equal(refused.error?.code, 'STREAM_CONFLICT');
+    assert.match(refused.error?.detail ?? '', /began on version 1 of "weather", which is no longer loaded/);
+    await control.load('weather');
+    live.send({ sequence: [second] });
+    const [, , gone] = await live.until(3);
+    assert.equal(gone.length, 2);
+    live.socket.close();
+  });
+
   it('leaves nothing pending for a caller who has gone', async () => {
     const live = await Listener.open(origin, WEATHER);
     for (let i = 0; i < 50; i++) live.send({ sequence: EXAMPLE[0] });
