@@ -12,6 +12,7 @@ export class Admitted {
   readonly #onReleased: () => void;
   #sequences = 0;
   #bytes = 0;
+  #shares = 0;
 
   constructor(capacity: Capacity, onReleased: () => void) {
     this.#capacity = capacity;
@@ -20,6 +21,11 @@ export class Admitted {
 
   get sequences(): number {
     return this.#sequences;
+  }
+
+  /** Whether nobody has taken room, not even room for nothing. */
+  get idle(): boolean {
+    return this.#shares === 0;
   }
 
   /** @throws {ServiceError} OVERLOADED unless there is room for so many sequences. */
@@ -33,12 +39,14 @@ export class Admitted {
     if (this.#bytes + bytes > this.#capacity.bytes) throw overloaded();
     this.#sequences += sequences;
     this.#bytes += bytes;
+    this.#shares++;
     let taken = true;
     return () => {
       if (!taken) return;
       taken = false;
       this.#sequences -= sequences;
       this.#bytes -= bytes;
+      this.#shares--;
       this.#onReleased();
     };
   }

@@ -119,7 +119,7 @@ export class Batcher {
   }
 
   #checkDrained(): void {
-    if (this.pending > 0 || this.#runs.size > 0) return;
+    if (!this.admitted.idle || this.#runs.size > 0) return;
     for (const resolve of this.#whenDrained.splice(0)) resolve();
   }
 

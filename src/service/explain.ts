@@ -63,13 +63,19 @@ const SEED = 1;
 /** @throws {ServiceError} INVALID_REQUEST, INVALID_SEQUENCE, DEADLINE_EXCEEDED, CALLER_GONE, INFERENCE_FAILED. */
 export async function explain(model: Model, request: ExplainRequest, caller: Caller): Promise<Explanation[]> {
   const sequences = request.sequences.map((value, i) => model.parse(value, ['sequences', i]));
-  const typical = await typicalSteps(model);
-  const rows = new IdleRows(model, caller, performance.now() + SHARE * caller.timeoutMs);
-  const explanations: Explanation[] = [];
-  for (const sequence of sequences) {
-    explanations.push(await explainOne(model, request, sequence, baselineFor(model, request, sequence, typical), rows));
+  const release = model.batcher.admitted.take(0, 0); // between its rows, too, the version does not end
+  try {
+    const typical = await typicalSteps(model);
+    const rows = new IdleRows(model, caller, performance.now() + SHARE * caller.timeoutMs);
+    const explanations: Explanation[] = [];
+    for (const sequence of sequences) {
+      const baseline = baselineFor(model, request, sequence, typical);
+      explanations.push(await explainOne(model, request, sequence, baseline, rows));
+    }
+    return explanations;
+  } finally {
+    release();
   }
-  return explanations;
 }
 
 async function explainOne(
@@ -150,9 +156,12 @@ const known = new WeakMap<Model, Promise<Typical>>();
 
 /** From the model's example and golden sequences, found out when first wanted. */
 function typicalSteps(model: Model): Promise<Typical> {
-  const typical =
-    known.get(model) ?? readSamples(model).then(samples => typicalOf(model.signature, parsed(model, samples)));
-  known.set(model, typical);
+  let typical = known.get(model);
+  if (!typical) {
+    typical = readSamples(model).then(samples => typicalOf(model.signature, parsed(model, samples)));
+    known.set(model, typical);
+    typical.catch(() => known.delete(model)); // what could not be read now may be later
+  }
   return typical;
 }
 

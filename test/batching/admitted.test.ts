@@ -25,6 +25,15 @@ test('room is bounded by sequences and by bytes, and given back once', () => {
   admitted.take(3, 100)();
 });
 
+test('who takes room for nothing is known of all the same, however full it is', () => {
+  const admitted = new Admitted({ sequences: 1, bytes: 1 }, () => {});
+  const [full, none] = [admitted.take(1, 1), admitted.take(0, 0)];
+  full();
+  assert.deepEqual([admitted.sequences, admitted.idle], [0, false]);
+  none();
+  assert.equal(admitted.idle, true);
+});
+
 test('cancelled entries leave the queue at the end of the turn, though no runner is ever free', async () => {
   const queue = new EntryQueue({ batchSize: 8, paddedSteps: 1024, mixing: 'classes' });
   const waiting = Array.from({ length: 100 }, (_, i) => {

@@ -1,12 +1,13 @@
 // Explanations over REST: the planted case, every shipped kind of model, completeness, and what is refused.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Client, clientOf } from '../../support/client/client.ts';
 import { onnxFile } from '../../support/models/onnx-writer.ts';
 import { repositoryOf } from '../../support/models/served-copies.ts';
 import { shippedFolder } from '../../support/models/shipped.ts';
+import { until } from '../../support/runner/until.ts';
 import { startApp, type TestApp } from '../../support/server/service.ts';
 
 const SHIPPED = ['weather', 'two-cities', 'tagger', 'storms', 'weather-quantised'];
@@ -166,6 +167,27 @@ describe('explain', () => {
     const { heads } = JSON.parse(reply.text).explanations[0];
     assert.ok(heads.rain.convergence.partial);
     assert.ok(heads.rain.attributions.length === 365);
+  });
+
+  it('is answered whole by the version that began it, though that is taken out of service meanwhile', async () => {
+    const { sequences } = exampleOf('two-cities');
+    const { statistics } = app.service.models.get('two-cities');
+    const before = statistics.sequences;
+    const explained = explain('two-cities', { sequences: [sequences[0], sequences[0]], method: 'shapley' });
+    await until('it is under way', () => statistics.sequences > before + 4);
+    await app.service.control.unload('two-cities');
+    for (const { heads } of await explained)
+      for (const head of Object.values(heads)) assert.ok(!head.convergence.partial);
+  });
+
+  it('goes on when the samples that could not be read can be read', async () => {
+    await app.service.control.load('planted');
+    const file = path.join(app.config.modelRepository, 'planted/1/golden.json');
+    const body = { sequences: [Array(5).fill([1, 2, 3])] };
+    writeFileSync(file, '{');
+    assert.equal((await call('/v1/models/planted/explain', { body })).status, 500);
+    rmSync(file);
+    await explain('planted', body);
   });
 
   const [week] = exampleOf('weather').sequences;
