@@ -11,6 +11,9 @@ const WORTH_BYTES = 1024;
 /** For files of the interface, which change with the server's version. */
 const FILE_SECONDS = 7 * 24 * 3600;
 
+/** Paths as they are written plainly. Others reach the same answers, in as many spellings as anyone likes: nothing is kept for those. */
+const PLAIN = /^(\/[\w-][\w.-]*)+\/?$/;
+
 interface Kept {
   readonly generation: number;
   readonly type: string;
@@ -41,8 +44,8 @@ export function keepAnswers(scope: FastifyInstance, generation: () => number, is
   });
   scope.addHook('onSend', async (request, reply, payload) => {
     const [path] = request.url.split('?');
-    if (request.method !== 'GET' || reply.statusCode !== 200 || answers.get(path)?.generation === generation())
-      return payload;
+    const fresh = answers.get(path)?.generation === generation();
+    if (request.method !== 'GET' || reply.statusCode !== 200 || fresh || !PLAIN.test(path)) return payload;
     const current = begun.get(request) ?? generation();
     const plain = await bytesOf(payload);
     const kept: Kept = {

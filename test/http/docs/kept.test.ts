@@ -68,6 +68,19 @@ describe('documents', () => {
     await served.close();
   });
 
+  it('are not kept under every spelling of their path that a caller thinks of', async t => {
+    const served = await start('public');
+    t.after(() => served.close());
+    const plain = await get(served, '/docs/static/swagger-ui.css');
+    for (const spelling of ['swagger-ui%2Ecss', '%73wagger-ui.css']) {
+      for (let time = 0; time < 2; time++) {
+        const reply = await get(served, `/docs/static/${spelling}`, { 'accept-encoding': 'gzip' });
+        assert.deepEqual([reply.statusCode, reply.payload.length], [200, plain.payload.length]);
+        assert.equal(reply.headers['content-encoding'], undefined, 'it is as the file is');
+      }
+    }
+  });
+
   it('are open, for those with a key, or for nobody', async () => {
     for (const [docs, without, withKey] of [
       ['public', 200, 200],
