@@ -13,7 +13,8 @@ import type { Model } from '../../src/service/model.ts';
 import { type Client, clientOf } from '../support/client/client.ts';
 import { onnxFile } from '../support/models/onnx-writer.ts';
 import { temporaryFolder } from '../support/models/served-copies.ts';
-import { FIXTURES, ROOT, startApp, type TestApp } from '../support/server/service.ts';
+import { shippedFolder } from '../support/models/shipped.ts';
+import { FIXTURES, startApp, type TestApp } from '../support/server/service.ts';
 
 const WORDS = ['docs', 'ready', 'versions', 'predict', 'infer', 'streams'];
 const ALIKE = ['w-1', 'w_1', 'W1', 'Version'];
@@ -25,9 +26,9 @@ describe('names that every object has', () => {
   let app: TestApp;
   let call: Client;
   before(async () => {
-    cpSync(`${ROOT}models/weather/1`, path.join(repository, 'constructor/1'), { recursive: true });
+    cpSync(shippedFolder('weather'), path.join(repository, 'constructor/1'), { recursive: true });
     for (const file of ['golden.json', 'example.json']) rmSync(path.join(repository, 'constructor/1', file));
-    const manifest: Manifest = JSON.parse(readFileSync(`${ROOT}models/weather/1/manifest.json`, 'utf8'));
+    const manifest: Manifest = JSON.parse(readFileSync(`${shippedFolder('weather')}/manifest.json`, 'utf8'));
     manifest.heads.forEach((head, i) => {
       head.name = HEADS[i];
       if (head.kind === 'binary') head.labels = ['toString', 'constructor'];
