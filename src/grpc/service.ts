@@ -126,13 +126,15 @@ function streamHandler(
     });
     call.on('data', (message: Message) => {
       if (++waiting >= options.liveWaiting) call.pause();
-      let act = () => {};
-      const onGone: OnGone = wanted => {
-        act = wanted;
-        acts.add(wanted);
+      const own: (() => void)[] = []; // one that waits for its turn in a sequence has two
+      const onGone: OnGone = act => {
+        own.push(act);
+        acts.add(act);
       };
       const answer = infer(message, call, onGone)
-        .finally(() => acts.delete(act))
+        .finally(() => {
+          for (const act of own) acts.delete(act);
+        })
         .then(
           reply => ({ told: streamBytes(reply), bytes: reply.length }),
           error => ({
