@@ -4,7 +4,7 @@ import { ServiceError } from '../core/errors.ts';
 import { elementCount, type Tensor, type TensorData, type Tensors, viewOf, zeros } from '../core/tensor.ts';
 import type { Mixing } from '../model/mixing.ts';
 import type { TensorInfo } from '../model/onnx/graph.ts';
-import { type Axes, rowTimeAxis, type Signature } from '../model/signature.ts';
+import { type Axes, headTensors, rowTimeAxis, type Signature } from '../model/signature.ts';
 import { Block, stepsOf } from '../sequence/block.ts';
 import { checkTensors } from '../sequence/check-tensors.ts';
 import { type Row, rowOf } from '../sequence/collate.ts';
@@ -105,7 +105,7 @@ function continued(
 /** One output of every row, as one tensor. */
 function outputOf(signature: Signature, name: string, answers: readonly Row[]): Tensor {
   const axes = signature.outputs.get(name) as Axes;
-  const follows = signature.heads.find(head => head.spec.tensor === name)?.follows ?? 0;
+  const follows = signature.heads.find(({ spec }) => headTensors(spec).includes(name))?.follows ?? 0;
   const { dtype } = answers[0].outputs[name];
   const together = sideBySide(answers, name, axes, follows);
   if (together) return together;

@@ -42,6 +42,27 @@ const SEVERAL: GraphSpec = {
     dims: name === 'total' ? ['n', 1] : ['n', 't', 1],
   })),
 };
+/** Two inputs with steps of their own; a head of the second one, between bounds. */
+const BOUNDED: GraphSpec = {
+  nodes: ['value', 'low', 'high'].map(name => ({ op: 'Identity', inputs: ['b'], outputs: [name] })),
+  inputs: ['a', 'b'].map(name => ({ name, type: 1, dims: ['n', `${name}_steps`] })),
+  outputs: ['value', 'low', 'high'].map(name => ({ name, type: 1, dims: ['n', 'b_steps'] })),
+};
+const BOUNDED_MANIFEST = {
+  formatVersion: 1,
+  graph: { file: 'model.onnx' },
+  inputs: ['a', 'b'].map(name => ({ name, tensor: name, kind: 'tensor' })),
+  heads: [
+    {
+      name: 'y',
+      tensor: 'value',
+      kind: 'regression',
+      per: 'step',
+      input: 'b',
+      interval: { lower: 'low', upper: 'high' },
+    },
+  ],
+};
 const MANIFEST = {
   formatVersion: 1,
   graph: { file: 'model.onnx' },
@@ -59,6 +80,7 @@ describe('outputs', () => {
     for (const [name, graph, manifest] of [
       ['classifier', CLASSIFIER, undefined],
       ['several', SEVERAL, MANIFEST],
+      ['bounded', BOUNDED, BOUNDED_MANIFEST],
     ] as const) {
       const folder = path.join(root, name, '1');
       mkdirSync(folder, { recursive: true });
@@ -103,5 +125,18 @@ describe('outputs', () => {
       ['twice', 'square', 'total'],
     );
     errorOf(await infer('several', x, { outputs: [{ name: 'none' }] }), 400, /unexpected inference output "none"/);
+  });
+
+  it('that bound a head have the steps of the input that the head follows', async () => {
+    const tensor = (name: string, steps: number) => ({
+      name,
+      datatype: 'FP32',
+      shape: [1, steps],
+      data: Array.from({ length: steps }, (_, t) => t),
+    });
+    const body = jsonBody([tensor('a', 2), tensor('b', 3)] as never, {});
+    const { outputs } = answerOf(await inject(app, '/v2/models/bounded/infer', body));
+    for (const { name, shape } of outputs) assert.deepEqual(shape, [1, 3], name);
+    assert.equal(outputs.length, 3);
   });
 });
