@@ -82,13 +82,13 @@ export class ModelLoader {
       ...deviceOf(finding.provider.provider, this.#options.cudaTf32),
     };
     const got = { ...session, provider: provider.provider };
+    const reference = await readReference(version.folder, read.graph.sha256); // what may be refused, before anything is opened
     const { pool, golden, others, bytes } = await this.#open(version, read, proof, got, log);
     const signature = withOthers(proof.signature, others);
     try {
       const { inlineMs } = this.#options;
       const inline = got.provider === 'cpu' && inlineMs > 0 ? await inlineOf(got, proof, inlineMs) : undefined;
       this.#tell(log, version, proof, provider);
-      const reference = await readReference(version.folder, read.graph.sha256);
       const served = { ...proof, signature, golden };
       const proved = { version, read, proof: served, provider, pool, inline, bytes, reference };
       const model = serve(proved, this.#options, this.#metrics, log);

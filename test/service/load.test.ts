@@ -1,7 +1,8 @@
 // What a single model is made of at load: limits, example, weights in every form, and the shape of its answers.
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import { InlineRunner } from '../../src/runtime/inline-runner.ts';
 import type { Registry } from '../../src/service/registry.ts';
 import { floatBytes, onnxFile } from '../support/models/onnx-writer.ts';
 import { load, reasonsOf, repositoryOf } from '../support/models/registries.ts';
@@ -24,6 +25,17 @@ test('a model without golden answers and example still loads, with an example ma
   const model = registry.get('m');
   assert.equal(model.golden, undefined);
   for (const sequence of model.example.sequences) model.parse(sequence, []);
+  await registry.close();
+});
+
+test('a reference that does not fit is told before a session is opened, so that none is left', async () => {
+  const opened = mock.method(InlineRunner, 'open');
+  const repository = repositoryOf({ 'm/1': 'test/fixtures/models/ids/1' });
+  writeFileSync(repository.at('m/1/reference.json'), '{}');
+  const registry = await load(repository.root, { inlineMs: 5 });
+  assert.match(reasonsOf(registry)['m/1'], /^m\/1: reference\.json: /);
+  assert.equal(opened.mock.callCount(), 0);
+  opened.mock.restore();
   await registry.close();
 });
 
