@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import type { Manifest } from '../../src/model/manifest.ts';
 import { type Client, clientOf, listen } from '../support/client/client.ts';
 import { problemOf } from '../support/client/contract.ts';
 import { send } from '../support/client/exchange.ts';
@@ -163,6 +164,26 @@ describe('who gets which version', () => {
     assert.deepEqual([labels, version], [['next'], '2']);
     const opened = JSON.parse((await call('/v1/models/m/versions/next/streams', { method: 'POST' })).text);
     assert.equal(opened.version ?? opened.code, opened.version ? '2' : 'INVALID_REQUEST');
+  });
+
+  it('the API document tells of the version that answers where none is named', async t => {
+    const root = temporaryFolder();
+    publish(root, '1');
+    publish(root, '2', folder => {
+      const manifest: Manifest = JSON.parse(readFileSync(`${folder}/manifest.json`, 'utf8'));
+      for (const head of manifest.heads) head.name = `new_${head.name}`;
+      writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
+    });
+    serving(root, { labels: { stable: 1 } });
+    const { call } = await start(t, root);
+    assert.equal(await versionOf(call), '1'); // which is held against the document
+    const { paths } = JSON.parse((await call('/openapi.json')).text);
+    const summaries = ['', '/versions/1', '/versions/2'].map(of => paths[`/v1/models/m${of}/predict`].post.summary);
+    assert.deepEqual(summaries, [
+      'm: alarm, kind, tags, level',
+      'm version 1: alarm, kind, tags, level',
+      'm version 2: new alarm, new kind, new tags, new level',
+    ]);
   });
 
   it('a canary gets its share, and its own numbers', async t => {

@@ -76,7 +76,7 @@ export async function installDocs(
     transformObject,
   });
   const complete = (document: OpenAPIV3_1.Document) => {
-    addModelOperations(document, service.models.all(), options.maxSequences);
+    addModelOperations(document, service.models, options.maxSequences);
     return document;
   };
   app.decorate('apiDocument', () => complete(structuredClone(app.swagger()) as OpenAPIV3_1.Document));
@@ -93,7 +93,7 @@ export async function installDocs(
       docs.addHook('preHandler', async ({ url }) => {
         if (url.startsWith('/docs/json')) await replies.find();
       });
-      return installUi(docs, document => asShown(complete(document), service.models.all(), replies));
+      return installUi(docs, document => asShown(complete(document), service.models, replies));
     });
   });
 }

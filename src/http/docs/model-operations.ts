@@ -3,6 +3,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { ManifestHead } from '../../model/manifest.ts';
 import { continues } from '../../service/continuation.ts';
 import type { Model } from '../../service/model.ts';
+import type { Models } from '../../service/shelves.ts';
 import { closedObject, headSchema, type Schema, sequenceSchema } from './model-schemas.ts';
 
 type Operation = OpenAPIV3_1.OperationObject;
@@ -13,17 +14,19 @@ const PREDICT = '/v1/models/{model}/predict';
 /** Adds the models' operations to a document made from the routes. Models come by name and then oldest first. */
 export function addModelOperations(
   document: OpenAPIV3_1.Document,
-  models: readonly Model[],
+  loaded: Pick<Models, 'all' | 'get'>,
   maxSequences: number,
 ): void {
+  const models = loaded.all();
   const paths = document.paths as Paths;
   const generic = paths[PREDICT].post as Operation;
   const ids = idsOf(document);
-  const newest = new Map(models.map(model => [model.name, model]));
+  /** Which version answers where none is named. */
+  const stable = new Map(models.map(({ name }) => [name, loaded.get(name)]));
   for (const model of models) {
     const only = models.filter(other => other.name === model.name).length === 1;
     const base = `/v1/models/${model.name}`;
-    if (newest.get(model.name) === model) {
+    if (stable.get(model.name) === model) {
       paths[`${base}/predict`] = { post: operation(generic, model, maxSequences, model.name, ids) };
     }
     if (!only) {
@@ -33,7 +36,7 @@ export function addModelOperations(
       };
     }
   }
-  if (models.length > 0) exemplify(document, [...newest.values()]);
+  if (models.length > 0) exemplify(document, [...stable.values()]);
 }
 
 function operation(generic: Operation, model: Model, maxSequences: number, title: string, ids: Set<string>): Operation {

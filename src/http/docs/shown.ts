@@ -7,6 +7,7 @@ import { plainValues } from '../../sequence/nested.ts';
 import { patient } from '../../service/caller.ts';
 import type { Model } from '../../service/model.ts';
 import type { Service } from '../../service/service.ts';
+import type { Models } from '../../service/shelves.ts';
 import { encodePredictions } from '../codec/predictions.ts';
 import { DATATYPES } from '../codec/tensors.ts';
 
@@ -45,14 +46,16 @@ export class RealReplies {
 /** Changes the document, which must be a copy. */
 export function asShown(
   document: OpenAPIV3_1.Document,
-  models: readonly Model[],
+  loaded: Pick<Models, 'all' | 'get'>,
   replies: RealReplies,
 ): OpenAPIV3_1.Document {
+  const models = loaded.all();
   const paths = document.paths as Paths;
   for (const item of Object.values(paths)) for (const operation of Object.values(item)) foldErrors(operation);
   for (const model of models) {
     const base = `/v1/models/${model.name}`;
-    for (const path of [`${base}/predict`, `${base}/versions/${model.version}/predict`]) {
+    const own = `${base}/versions/${model.version}/predict`;
+    for (const path of loaded.get(model.name) === model ? [`${base}/predict`, own] : [own]) {
       const { post } = paths[path] ?? {};
       if (!post) continue;
       setExample(post.responses?.[200], replies.of(model));
