@@ -19,23 +19,25 @@ export class Shadow {
   /** Runs the request by `model` and compares when both have ended; whatever happens here, the caller does not notice. */
   predict(model: Model, request: PredictRequest, answered: Promise<Predictions>): void {
     this.#follow(model, answered, predict(model, request, patient(this.#timeoutMs)), (one, other) =>
-      one.heads.flatMap(({ spec: { name } }, i) =>
-        one.predictions.some((prediction, row) => differ(prediction.answers[i], other.predictions[row].answers[i]))
+      one.heads.flatMap(({ spec: { name } }, i) => {
+        const place = other.heads.findIndex(({ spec }) => spec.name === name); // its heads may stand in another order
+        return one.predictions.some(({ answers }, row) => differ(answers[i], other.predictions[row].answers[place]))
           ? [name]
-          : [],
-      ),
+          : [];
+      }),
     );
   }
 
   /** The same for tensors; only the heads' tensors are compared. */
   infer(model: Model, request: InferRequest, maxRows: number, answered: Promise<Inference>): void {
     const heads = new Map(model.signature.heads.map(({ spec }) => [spec.tensor, spec.name]));
-    this.#follow(model, answered, infer(model, request, patient(this.#timeoutMs), { maxRows }), (one, other) =>
-      one.outputs.flatMap(({ name, tensor }, i) => {
+    this.#follow(model, answered, infer(model, request, patient(this.#timeoutMs), { maxRows }), (one, other) => {
+      const others = new Map(other.outputs.map(({ name, tensor }) => [name, tensor]));
+      return one.outputs.flatMap(({ name, tensor }) => {
         const head = heads.get(name);
-        return head !== undefined && tensorsDiffer(tensor, other.outputs[i].tensor) ? [head] : [];
-      }),
-    );
+        return head !== undefined && tensorsDiffer(tensor, others.get(name)) ? [head] : [];
+      });
+    });
   }
 
   #follow<T>(
@@ -59,7 +61,8 @@ export class Shadow {
   }
 }
 
-function tensorsDiffer(one: Tensor, other: Tensor): boolean {
+function tensorsDiffer(one: Tensor, other: Tensor | undefined): boolean {
+  if (!other) return true;
   const values = (data: TensorData) => Array.from(data as ArrayLike<unknown>, value => plain(value)) as never;
   return `${one.dims}` !== `${other.dims}` || differ(values(one.data), values(other.data));
 }

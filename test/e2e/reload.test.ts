@@ -209,6 +209,27 @@ describe('who gets which version', () => {
     assert.equal(await versionOf(call, '/v1/models/m/versions/1/predict'), '1', 'who names a version gets it');
   });
 
+  it('a shadow is compared head by head, in whatever order its own stand', async t => {
+    const root = temporaryFolder();
+    publish(root, '1');
+    publish(root, '2', folder => {
+      const manifest: Manifest = JSON.parse(readFileSync(`${folder}/manifest.json`, 'utf8'));
+      const [first, ...others] = manifest.heads;
+      manifest.heads = [...others.toReversed(), { ...first, name: 'renamed' }];
+      writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
+    });
+    serving(root, { shadow: { version: 2 } });
+    const { call } = await start(t, root);
+    assert.equal(await versionOf(call), '1');
+    const shadowed = 'polyhead_shadow_requests_total{model="m",version="2",outcome="answered"}';
+    const samples = await until('the shadow has followed', async () => {
+      const metrics = parseMetrics((await call('/metrics')).text);
+      return metrics.samples.get(shadowed) === 1 && metrics.samples;
+    });
+    const differences = [...samples.keys()].filter(key => key.startsWith('polyhead_shadow_differences_total'));
+    assert.deepEqual(differences, ['polyhead_shadow_differences_total{model="m",version="2",head="alarm"}']);
+  });
+
   it('a shadow is asked the same, its differences are counted, its answers never sent', async t => {
     const root = temporaryFolder();
     publish(root, '1');
