@@ -76,6 +76,8 @@ async function run(args: readonly string[]): Promise<void> {
   const { out, resume = false } = values;
   if (resume && !out) throw new UsageError('--resume needs --out: what was written to it tells where to go on', usage);
   if (out && format === 'json') throw new UsageError('--out is for JSON Lines, CSV and Parquet', usage);
+  if (out && (await isSameFile(file, out)))
+    throw new UsageError('--out is the file that is read: its sequences would be lost', usage);
   const config = readSettings();
   const body = format === 'json' ? await readBody(file) : undefined;
   const size = body || file === '-' ? undefined : (await statFile(file)).size;
@@ -171,6 +173,12 @@ async function statFile(file: string): Promise<{ size: number }> {
   });
   if (found.isDirectory()) throw new LoadError(file, 'is a folder');
   return { size: found.isFile() ? found.size : 0 };
+}
+
+/** Whether the two names lead to one plain file, by links too. */
+async function isSameFile(file: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([file, other].map(name => stat(name).catch(() => undefined)));
+  return a !== undefined && b !== undefined && a.isFile() && a.dev === b.dev && a.ino === b.ino;
 }
 
 /** Loads one version; no other is touched. @throws {LoadError} */

@@ -1,7 +1,7 @@
 // polyhead predict over tables and by a server: the same answers whatever the file and whoever answers; what ended goes on.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -110,6 +110,23 @@ describe('tables', () => {
     const lines = [['1', 0, tags[0][0].label], ['1', 1, tags[0][1].label], ['2', 0, tags[1][0].label]]; // biome-ignore format: one line
     assert.equal(readFileSync(out, 'utf8'), `${['sequence,step,upos', ...lines.map(line => line.join())].join('\r\n')}\r\n`); // biome-ignore format: one line
     assert.match(await faultOf([...byRepository, 'tagger', sheet]), /line 2: there is no column "/);
+  });
+
+  it('are not written over by their answers, whatever they are called', async () => {
+    const text = readFileSync(csv, 'utf8');
+    const link = fileNamed('link.csv');
+    linkSync(csv, link);
+    for (const out of [csv, link, path.join(folder, '.', path.basename(csv))]) {
+      const { code, stderr } = await polyhead([...byRepository, 'weather', csv, '--out', out]);
+      assert.equal(code, 2);
+      assert.match(stderr, /^polyhead: --out is the file that is read: its sequences would be lost\n/);
+      assert.equal(readFileSync(csv, 'utf8'), text);
+    }
+    const nowhere = path.join(folder, 'none', 'out.csv');
+    assert.match(
+      await faultOf([...byRepository, 'weather', csv, '--out', nowhere]),
+      /out\.csv cannot be written \(ENOENT\)\n$/,
+    );
   });
 
   it('tell what is wrong with a row, and what cannot be a table', async () => {

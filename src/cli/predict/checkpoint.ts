@@ -25,7 +25,7 @@ export async function openOutput(file: string, of: string, resume: boolean): Pro
   const newMark = `${markFile}.new`;
   const mark = resume ? await readMark(file, markFile, of) : undefined;
   const handle = await open(file, mark ? 'r+' : 'w').catch(error => {
-    throw LoadError.unreadable(file, error);
+    throw new LoadError(file, `cannot be written (${error.code})`);
   });
   let { sequences, bytes } = mark ?? { sequences: 0, bytes: 0 };
   await handle.truncate(bytes); // what was written after the mark is written again
