@@ -13,10 +13,11 @@ const BY_MACHINE: Readonly<Record<string, string>> = {
   POLYHEAD_LOAD_MEMORY_BYTES: 'three quarters of the memory',
 };
 
-function row({ env, fallback, help, secret }: Setting): string {
-  const flag = secret ? `none; \`${env}_FILE\` names a file` : `\`--${flagOf(env)}\``;
+function row({ env, fallback, help, secret, file }: Setting): string {
+  const flag = secret ? 'none' : `\`--${flagOf(env)}\``;
+  const named = secret || file ? `; \`${env}_FILE\` names a file` : '';
   const value = BY_MACHINE[env] ?? (fallback === '' ? 'none' : `\`${fallback}\``);
-  return `| \`${env}\` | ${flag} | ${value} | ${help.replaceAll('|', '\\|').replaceAll('<', '&lt;')} |`;
+  return `| \`${env}\` | ${flag}${named} | ${value} | ${help.replaceAll('|', '\\|').replaceAll('<', '&lt;')} |`;
 }
 
 const text = `# Settings

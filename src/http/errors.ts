@@ -51,6 +51,8 @@ declare module 'fastify' {
 const PROBLEM_TYPE = 'application/problem+json';
 const RETRY_AFTER_SECONDS = '1';
 const MOST_FAULTS = 8;
+/** What Zod says of a member that may be anything, and is not there. */
+const NOT_THERE = 'Invalid input: expected nonoptional, received undefined';
 
 /** How a protocol of its own tells an error. */
 export interface ErrorForm {
@@ -94,7 +96,8 @@ export function translate(error: FastifyError): ServiceError {
     const faults = issues.map(({ instancePath, message }) => {
       const place = instancePath.slice(1).replaceAll('/', '.') || (error.validationContext ?? 'body');
       const pointer = instancePath === '/' ? '' : instancePath; // the whole body is the empty pointer
-      return { pointer, detail: `${place}: ${(message ?? 'is not valid').slice(0, 300)}` };
+      const what = message === NOT_THERE ? 'it is missing' : (message ?? 'is not valid').slice(0, 300);
+      return { pointer, detail: `${place}: ${what}` };
     });
     const inBody = error.validationContext === 'body'; // pointers lead into the body, not into the path
     return new ServiceError('INVALID_REQUEST', faults[0].detail, { faults: inBody ? faults : [] });

@@ -98,6 +98,7 @@ describe('a stream', () => {
     ] as const) {
       problemOf(await call(steps, { body }), 400, 'INVALID_REQUEST', pointer);
     }
+    assert.equal(problemOf(await call(steps, { body: {} }), 400, 'INVALID_REQUEST').detail, 'sequence: it is missing');
     for (const [bad, pointer] of [
       [null, '/sequence'],
       [[], '/sequence'],
