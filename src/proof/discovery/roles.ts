@@ -1,5 +1,6 @@
 // Which inputs are lengths, a mask or state, confirmed by what they do; what is not confirmed stays the caller's.
 
+import { own } from '../../core/own.ts';
 import { type DType, elementCount, isFloat, sliceAxis, type Tensors, zeros } from '../../core/tensor.ts';
 import type { TensorInfo } from '../../model/onnx/graph.ts';
 import { continuesCells, type RecurrentEnds, recurrentEnds } from '../../model/onnx/recurrent.ts';
@@ -216,11 +217,11 @@ class RoleProbe {
     for (const [name, tensor] of Object.entries(full)) {
       const { time, steps: allowed } = inputs.get(name) ?? { time: null, steps: 1 };
       const cut = time !== null && allowed === 'any' && (data === undefined || group(name) === group(data));
-      feeds[name] = given[name] ?? (cut ? sliceAxis(tensor, time, from, steps) : tensor);
+      feeds[name] = own(given, name) ?? (cut ? sliceAxis(tensor, time, from, steps) : tensor);
     }
     for (const { input, by } of this.told.values()) {
       const info = this.#probe.graph.inputs.find(({ name }) => name === input) as TensorInfo;
-      if (!given[input]) feeds[input] = saying(info, by, steps - from, steps - from);
+      if (!own(given, input)) feeds[input] = saying(info, by, steps - from, steps - from);
     }
     return this.#probe.attempt(feeds);
   }
