@@ -6,7 +6,7 @@ import type { TensorInfo } from '../model/onnx/graph.ts';
 import { type Feed, isRowInput, type Signature, type SignatureInput } from '../model/signature.ts';
 import { NUL, quote } from './faults.ts';
 import { gapsByTensor } from './missing.ts';
-import { outOfRange, placeIn, rangeOf } from './number-range.ts';
+import { numberAt, outOfRange, placeIn, rangeOf } from './number-range.ts';
 import { expectedSteps } from './parse.ts';
 
 /** The number of rows. @throws {ServiceError} INVALID_REQUEST at the first fault. */
@@ -90,7 +90,8 @@ function checkRange({ spec, tensor: { name } }: SignatureInput, { data, dims, dt
   const range = rangeOf(spec);
   const bad = range ? outOfRange(range, data, dtype) : -1;
   if (range && bad >= 0) {
-    fault(`input ${quote(name)} value [${placeIn(dims, bad).join(', ')}] is ${data[bad]}, expected ${range.words}`);
+    const place = placeIn(dims, bad).join(', ');
+    fault(`input ${quote(name)} value [${place}] is ${numberAt(data, bad, dtype)}, expected ${range.words}`);
   }
 }
 

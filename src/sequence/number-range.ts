@@ -28,11 +28,16 @@ function wordsOf(minimum: number, maximum: number, whole: boolean): string {
   return [`a ${whole ? 'whole ' : ''}number`, ...limits].join(' ');
 }
 
+/** A number as its type means it. */
+export function numberAt(data: TensorData, index: number, dtype: DType): TensorData[number] {
+  return dtype === 'float16' ? fromFloat16(Number(data[index])) : data[index];
+}
+
 /** The index of the first number that is out of range, or -1. */
 export function outOfRange({ minimum, maximum, whole }: NumberRange, data: TensorData, dtype: DType): number {
   if (Array.isArray(data)) return -1;
   for (let i = 0; i < data.length; i++) {
-    const value = dtype === 'float16' ? fromFloat16(Number(data[i])) : Number(data[i]);
+    const value = Number(numberAt(data, i, dtype));
     if (value < minimum || value > maximum || (whole && !Number.isInteger(value))) return i;
   }
   return -1;

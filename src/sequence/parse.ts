@@ -6,7 +6,7 @@ import { rowTimeAxis, type SignatureInput } from '../model/signature.ts';
 import { acceptedBy } from './accepted.ts';
 import { describe, FLOAT32_MAX, fail, NUL, type Path, quote } from './faults.ts';
 import { parseNested, plainValues } from './nested.ts';
-import { outOfRange, placeIn, rangeOf } from './number-range.ts';
+import { numberAt, outOfRange, placeIn, rangeOf } from './number-range.ts';
 import type { Part } from './rows.ts';
 import { splitWords } from './words.ts';
 
@@ -138,7 +138,9 @@ function tensorParser({ tensor, axes, spec }: SignatureInput, time: TimeRange): 
     const length = timeAxis === null ? 1 : dims[timeAxis];
     if (timeAxis !== null) checkSteps(time, length, path);
     const bad = range ? outOfRange(range, data, tensor.dtype) : -1;
-    if (range && bad >= 0) fail([...path, ...placeIn(dims, bad)], `is ${data[bad]}, expected ${range.words}`);
+    if (range && bad >= 0) {
+      fail([...path, ...placeIn(dims, bad)], `is ${numberAt(data, bad, tensor.dtype)}, expected ${range.words}`);
+    }
     const odd = accepted ? (data as unknown[]).findIndex(v => !accepted.has(v as never)) : -1;
     if (accepted && odd >= 0) {
       const told = describe(plainValues(tensor.dtype, data)[odd]);
@@ -157,7 +159,7 @@ function sideParser({ tensor }: SignatureInput, spec: SideInput): PartParser {
       fail(path, `is ${describe(value)}, expected one of ${JSON.stringify(spec.values).slice(1, -1)}`);
     }
     const { data } = parseNested(value, path, shape);
-    if (range && outOfRange(range, data, tensor.dtype) >= 0) fail(path, `is ${data[0]}, expected ${range.words}`);
+    if (range && outOfRange(range, data, tensor.dtype) >= 0) fail(path, `is ${value}, expected ${range.words}`);
     return { length: 1, dims: tensor.dims as number[], data };
   };
 }

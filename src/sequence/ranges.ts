@@ -22,14 +22,14 @@ export function withinBounds({ inputs }: Signature, tensors: Tensors): boolean {
     if (dtype === 'float16') return false;
     const bounds =
       spec.kind === 'index'
-        ? [{ least: 0, most: spec.size - 1, whole: false, open: false }]
+        ? [{ least: 0, most: spec.size - 1, whole: true, open: false }]
         : spec.features.map(boundsOf);
     if (bounds.every(({ open }) => open)) return true;
     const data = tensors[name].data as Float32Array; // ids of 64 bits compare with numbers too
     for (let i = 0, f = 0; i < data.length; i++) {
       const { least, most, whole } = bounds[f];
       const value = data[i];
-      if (!(value >= least && value <= most) || (whole && !Number.isInteger(value))) return false;
+      if (!(value >= least && value <= most) || (whole && !isWhole(value))) return false;
       f = f + 1 === bounds.length ? 0 : f + 1;
     }
     return true;
@@ -117,7 +117,7 @@ function checksOf(spec: Exclude<ManifestInput, { kind: 'side' }>): (Check | unde
   if (spec.kind === 'numeric') return spec.features.map(featureCheck);
   if (spec.kind !== 'index') return [];
   const { size } = spec;
-  return [id => (id >= 0 && id < size ? undefined : `a whole number from 0 to ${size - 1}`)];
+  return [id => (id >= 0 && id < size && Number.isInteger(id) ? undefined : `a whole number from 0 to ${size - 1}`)];
 }
 
 /** The values that a feature accepts; a caller writes 0.1 as the nearest float32, which may lie beyond 0.1. */
@@ -168,4 +168,9 @@ function plain({ tensor }: SignatureInput, data: TensorData): ArrayLike<number |
 
 function refuse(text: string): never {
   throw new ServiceError('INVALID_REQUEST', text);
+}
+
+/** Of 64 bits every one is. */
+function isWhole(value: number | bigint): boolean {
+  return typeof value === 'bigint' || Number.isInteger(value);
 }

@@ -187,6 +187,8 @@ test('numbers for float16 and float64 graphs are held to the range of the type, 
   assert.deepEqual(half([[65504], [1 + 2 ** -11 + 2 ** -40]]).parts[0]?.data, Uint16Array.of(0x7bff, 0x3c01));
   const beyond = faultOf(() => half([[1], [65505]]));
   assert.equal(beyond.message, 'sequences[0][1][0] is 65505, expected a number in the range of float16 (u)');
+  const raw = parserOf([{ ...TENSOR, maximum: 1 }], [info('x', 'float16', ['n', 't'])]);
+  assert.equal(faultOf(() => raw([1, 2])).message, 'sequences[0][1] is 2, expected a number up to 1');
   const double = parserOf([input], [info('x', 'float64', ['n', 't', 1])]);
   assert.deepEqual(double([[1e300], [0.1]]).parts[0]?.data, Float64Array.of(1e300, 0.1));
 });

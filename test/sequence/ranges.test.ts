@@ -5,7 +5,7 @@ import { toFloat16 } from '../../src/core/float16.ts';
 import type { DType, TensorData } from '../../src/core/tensor.ts';
 import { manifestSchema } from '../../src/model/manifest.ts';
 import { type Feed, inputAxes, type Signature, type SignatureInput } from '../../src/model/signature.ts';
-import { checkRanges } from '../../src/sequence/ranges.ts';
+import { checkRanges, withinBounds } from '../../src/sequence/ranges.ts';
 import type { Sequence } from '../../src/sequence/sequence.ts';
 
 /** A model of one input `x`, whose steps the second feed tells if a role is given. */
@@ -84,10 +84,13 @@ test('ids outside the vocabulary are refused, the negative ones that some graphs
   for (const [dtype, array] of [
     ['int64', (...ids: number[]) => BigInt64Array.from(ids, BigInt)],
     ['int32', (...ids: number[]) => Int32Array.of(...ids)],
+    ['float32', (...ids: number[]) => Float32Array.of(...ids)],
   ] as const) {
     const signature = signatureOf({ kind: 'index', size: 5 }, dtype);
     checkRanges(signature, [rowOf(array(0, 4), 2)]);
-    for (const id of [5, -1, -5, 2 ** 31 - 1]) {
+    assert.ok(withinBounds(signature, { x: { dtype, dims: [1, 2], data: array(0, 4) } }));
+    for (const id of [5, -1, -5, dtype === 'float32' ? 1.5 : 2 ** 31 - 1]) {
+      assert.ok(!withinBounds(signature, { x: { dtype, dims: [1, 2], data: array(0, id) } }));
       const message = `input "x" value [0, 1] is ${id}, expected a whole number from 0 to 4`;
       assert.throws(() => checkRanges(signature, [rowOf(array(0, id), 2)]), { message });
     }
