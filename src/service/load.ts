@@ -73,7 +73,7 @@ export class ModelLoader {
     };
     const session = this.#sessionOf(read);
     const cache = this.#cacheOf(version, candidate, session);
-    const finding = await this.#find(cache, candidate, session);
+    const finding = await this.#find(cache, candidate, session, log);
     const proof = await recall(candidate, finding);
     const provider: ProviderFacts = {
       requested: session.provider,
@@ -163,12 +163,20 @@ export class ModelLoader {
   }
 
   /** What an earlier proof of the very same found out, or a proof. */
-  async #find(cache: CertificateCache | undefined, candidate: Candidate, session: SessionOptions): Promise<Finding> {
-    const { workers, runBytes } = this.#options;
+  async #find(
+    cache: CertificateCache | undefined,
+    candidate: Candidate,
+    session: SessionOptions,
+    log: Logger,
+  ): Promise<Finding> {
+    const { workers, runBytes, certificateFolder } = this.#options;
     const known = await cache?.read();
     if (known) return known;
     const finding = await this.#prover.prove({ ...candidate, session, workers, runBytes });
-    await cache?.write(finding);
+    const kept = !cache || (await cache.write(finding));
+    if (!kept && certificateFolder !== '' && finding.certificate.complete)
+      // the repository's own may be read-only
+      log.warn(`its certificate is not kept: "${certificateFolder}" cannot be written`);
     return finding;
   }
 

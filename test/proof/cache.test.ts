@@ -17,6 +17,7 @@ import type { Finding } from '../../src/proof/finding.ts';
 import { manifestOf } from '../support/models/models.ts';
 import { load, repositoryOf } from '../support/models/registries.ts';
 import { TemporaryRepository } from '../support/models/repository.ts';
+import { log } from '../support/server/service.ts';
 
 const folder = new TemporaryRepository();
 after(() => folder.remove());
@@ -181,4 +182,15 @@ test('without the cache, or where it cannot be written, models load all the same
     assert.equal(registry.get('m').mixing, 'classes');
     await registry.close();
   }
+});
+
+test('a folder that was asked for and cannot be written is told', async t => {
+  const repository = repositoryOf({ 'm/1': MODEL });
+  const told: unknown[] = [];
+  const listener = Object.assign(Object.create(log), { warn: (...said: unknown[]) => told.push(said.at(-1)) });
+  t.mock.method(log, 'child', () => listener);
+  const certificateFolder = repository.at('m/1/golden.json/kept');
+  await load(repository.root, { ...certificates, certificateFolder });
+  await load(repository.root, { certificateCache: false, certificateFolder });
+  assert.deepEqual(told, [`its certificate is not kept: "${certificateFolder}" cannot be written`]);
 });
