@@ -75,6 +75,11 @@ export class CallShare {
     if (!this.#take(bytes)) throw tooMuchSent();
   }
 
+  /** An answer that had room is not given after all. */
+  unanswered(bytes: number): void {
+    this.#share.give(bytes);
+  }
+
   /** It is on its way: who does not read it is cut off after a while. */
   sent(bytes: number): void {
     clearTimeout(this.#unread);

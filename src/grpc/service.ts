@@ -1,6 +1,6 @@
 // inference.GRPCInferenceService on the one door: each method translates to a call of the service and back.
 import type { handleBidiStreamingCall, handleUnaryCall, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
-import type { ServiceError } from '../core/errors.ts';
+import { ServiceError } from '../core/errors.ts';
 import type { Trace } from '../core/trace.ts';
 import { logFault } from '../http/errors.ts';
 import { traceIdIn } from '../http/traces.ts';
@@ -46,15 +46,22 @@ export function inferenceService(service: Service, options: GrpcOptions) {
     service.admit(target);
     const asked = parseRequest(message);
     const caller = { ...callerOf(call, options, asked.timeoutMs, onGone), trace };
+    const share = shareOf(call.metadata);
     let reply: Buffer = Buffer.alloc(0);
+    // Before a step is taken: one whose answer is too large, or finds no room, is not.
     const write = async (inference: Inference) => {
-      reply = await replyBytes(inference, { ...asked, mostBytes: options.maxAnswerBytes });
+      const written = await replyBytes(inference, { ...asked, mostBytes: options.maxAnswerBytes });
+      share?.answer(written.length);
+      reply = written;
     };
-    // A step whose answer is too large is not taken.
-    if (asked.sequence) await service.inferStep(target, asked.request, asked.sequence, caller, write);
-    else await write(await service.infer(target, asked.request, caller));
-    shareOf(call.metadata)?.answer(reply.length);
-    return reply;
+    try {
+      if (asked.sequence) await service.inferStep(target, asked.request, asked.sequence, caller, write);
+      else await write(await service.infer(target, asked.request, caller));
+      return reply;
+    } catch (error) {
+      share?.unanswered(reply.length);
+      throw error;
+    }
   };
   const infer = (message: Message, call: Call, onGone?: OnGone) => {
     const method = onGone ? 'ModelStreamInfer' : 'ModelInfer';
@@ -71,9 +78,13 @@ export function inferenceService(service: Service, options: GrpcOptions) {
     ServerLive: unary(() => ({ live: true })),
     ServerReady: unary(() => ({ ready: service.readiness().ready })),
     // Not ready rather than an error where there is none, as Triton has it.
-    ModelReady: unary(({ name, version }: Named) => {
-      const model = version === '' ? models.all().findLast(known => known.name === name) : models.find(name, version);
-      return { ready: model !== undefined && model.alive() > 0 };
+    ModelReady: unary((named: Named) => {
+      try {
+        return { ready: find(named).alive() > 0 };
+      } catch (error) {
+        if (error instanceof ServiceError) return { ready: false };
+        throw error;
+      }
     }),
     ServerMetadata: unary(() => serverMetadataOf(service.version, options.modelControl)),
     ModelMetadata: unary((named: Named) => metadataOf(find(named), models.versions(named.name))),

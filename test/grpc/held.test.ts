@@ -15,6 +15,7 @@ import { startApp, type TestApp } from '../support/server/service.ts';
 const KIB = 1024;
 const BOUND = 1024 * KIB;
 const PART = 200 * KIB;
+type Reply = { readonly raw_output_contents: readonly Buffer[] };
 const INFER = '/inference.GRPCInferenceService/ModelInfer';
 const STREAM = '/inference.GRPCInferenceService/ModelStreamInfer';
 
@@ -37,7 +38,7 @@ describe('what callers over gRPC hold', () => {
   const sessions: ClientHttp2Session[] = [];
   before(async () => {
     app = await startApp({
-      POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm'),
+      POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm', 'models/weather'),
       POLYHEAD_WORKERS: '1',
       POLYHEAD_MAX_BODY_BYTES: String(BOUND),
       POLYHEAD_UPLOAD_BYTES: String(BOUND),
@@ -145,12 +146,49 @@ describe('what callers over gRPC hold', () => {
     });
   });
 
-  it('counts answers until they are read', async () => {
-    const request = (count: number) => {
-      const type = client.client as unknown as Record<string, { requestSerialize(message: object): Buffer }>;
-      const bytes = type.ModelStreamInfer.requestSerialize(messageOf('lstm', rows(count), true));
-      return Buffer.concat([prefix(bytes.length), bytes]);
+  const written = (message: object) => {
+    const type = client.client as unknown as Record<string, { requestSerialize(message: object): Buffer }>;
+    const bytes = type.ModelStreamInfer.requestSerialize(message);
+    return Buffer.concat([prefix(bytes.length), bytes]);
+  };
+
+  it('takes no step of a sequence whose answer finds no room', async () => {
+    const step = (id: string, i: number) => {
+      const parameters = { sequence_id: { string_param: id }, sequence_start: { bool_param: i === 0 } };
+      const x = [i, 15.6, 8.3, 2.9, 4, 180 + i, 0];
+      const day = [
+        { name: 'x', datatype: 'FP32', shape: [1, 1, x.length], data: x },
+        { name: 'lengths', datatype: 'INT64', shape: [1], data: [1] },
+      ];
+      return messageOf('weather', day, true, { parameters });
     };
+    const infer = (message: object) => client.call('ModelInfer', message) as Promise<Reply>;
+    const answers: Reply[] = [];
+    for (let i = 0; i < 2; i++) answers.push(await infer(step('at ease', i)));
+    assert.notDeepEqual(answers[0].raw_output_contents, answers[1].raw_output_contents);
+
+    await infer(step('in need', 0));
+    await gone();
+    // Others hold all that small callers may have but for the request and a little.
+    const little = 16 * KIB;
+    const left = written(step('in need', 1)).length + 40;
+    const others = [BOUND, ...new Array(BOUND / little - 1).fill(little), little - left].map(bytes => {
+      const share = app.service.held.open();
+      assert.ok(share.take(bytes));
+      return share;
+    });
+    await assert.rejects(
+      infer(step('in need', 1)),
+      ({ code }: grpc.ServiceError) => code === grpc.status.RESOURCE_EXHAUSTED,
+    );
+    for (const share of others) share.close();
+    const again = await infer(step('in need', 1));
+    assert.deepEqual(again.raw_output_contents, answers[1].raw_output_contents);
+    await gone();
+  });
+
+  it('counts answers until they are read', async () => {
+    const request = (count: number) => written(messageOf('lstm', rows(count), true));
     const { stream, session } = begin(request(20), { path: STREAM });
     stream.pause();
     // The client's window takes 64 KiB; what goes beyond lies in the server, at most as many answers as may wait.
@@ -177,7 +215,7 @@ describe('what callers over gRPC hold', () => {
 
   it('is cut off after the stated time where a message goes on arriving without an end, and what it sent is given back', async () => {
     const env = {
-      POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm'),
+      POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm', 'models/weather'),
       POLYHEAD_BODY_TIMEOUT_MS: '1000',
     };
     const hasty = await startApp(env);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -27,6 +28,7 @@ import { configOf, startApp, type TestApp } from '../support/server/service.ts';
 
 const KEY = 'a-key-for-grpc-callers';
 const WEATHER = repositoryOf('models/weather');
+writeFileSync(path.join(WEATHER, 'weather/serving.json'), JSON.stringify({ labels: { stable: 1 } }));
 const FEATURES = 7;
 
 interface Running {
@@ -107,7 +109,10 @@ describe('the gRPC service', () => {
   it('tells health, readiness, metadata, configuration, statistics and the repository', async () => {
     assert.deepEqual(await call('ServerLive'), { live: true });
     assert.deepEqual(await call('ServerReady'), { ready: true });
-    assert.deepEqual(await call('ModelReady', { name: 'weather', version: '1' }), { ready: true });
+    for (const version of ['', '1', 'stable'])
+      assert.deepEqual(await call('ModelReady', { name: 'weather', version }), { ready: true }, version);
+    for (const named of [{ name: 'weather', version: '9' }, { name: 'nobody' }])
+      assert.deepEqual(await call('ModelReady', named), { ready: false });
     const { name, extensions } = await call('ServerMetadata');
     assert.deepEqual([name, (extensions as unknown as string[]).includes('sequence')], ['polyhead', true]);
     const { config } = (await call('ModelConfig', { name: 'weather' })) as unknown as {
