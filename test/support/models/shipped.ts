@@ -7,11 +7,13 @@ const numbersOf = (folder: string) =>
     .filter(name => /^\d+$/.test(name))
     .map(Number);
 
-/** Version by name, in the order of the names. */
+/** Version by name, in the order of the names; folders without versions, such as kept certificates, are no models. */
 export const SHIPPED: ReadonlyMap<string, string> = new Map(
   readdirSync(`${ROOT}models`, { withFileTypes: true })
     .filter(entry => entry.isDirectory())
-    .map(({ name }) => [name, `${Math.max(...numbersOf(`${ROOT}models/${name}`))}`]),
+    .map(({ name }) => [name, numbersOf(`${ROOT}models/${name}`)] as const)
+    .filter(([, versions]) => versions.length > 0)
+    .map(([name, versions]) => [name, `${Math.max(...versions)}`]),
 );
 
 /** The folder of a model's version. */
