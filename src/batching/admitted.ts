@@ -23,7 +23,12 @@ export class Admitted {
     return this.#sequences;
   }
 
-  /** Whether nobody has taken room, not even room for nothing. */
+  /** Takes no room, and keeps the model from ending until the returned function is called. */
+  hold(): () => void {
+    return this.take(0, 0);
+  }
+
+  /** Whether nobody has taken room or holds it. */
   get idle(): boolean {
     return this.#shares === 0;
   }

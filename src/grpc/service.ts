@@ -137,14 +137,14 @@ function streamHandler(
     });
     call.on('data', (message: Message) => {
       if (++waiting >= options.liveWaiting) call.pause();
-      const own: (() => void)[] = []; // one that waits for its turn in a sequence has two
+      const mine: (() => void)[] = []; // one that waits for its turn in a sequence has two
       const onGone: OnGone = act => {
-        own.push(act);
+        mine.push(act);
         acts.add(act);
       };
       const answer = infer(message, call, onGone)
         .finally(() => {
-          for (const act of own) acts.delete(act);
+          for (const act of mine) acts.delete(act);
         })
         .then(
           reply => ({ told: streamBytes(reply), bytes: reply.length }),

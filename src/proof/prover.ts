@@ -68,7 +68,7 @@ export class Prover {
     const yields = this.#yieldLater(free);
     let child: ChildProcess | undefined;
     try {
-      child = this.#idle.findLast(({ connected }) => connected) ?? start();
+      child = this.#idle.findLast(({ connected }) => connected) ?? startChild();
       this.#idle = this.#idle.filter(other => other !== child && other.connected);
       this.#busy.add(child);
       return await this.#proveIn(child, task);
@@ -150,7 +150,7 @@ export class Prover {
 }
 
 /** A process that was not to be had, for want of files or processes, has no channel and says so later: that must not end this one. */
-function start(): ChildProcess {
+function startChild(): ChildProcess {
   const env = environmentWith(GIVES_BACK);
   return fork(CHILD_FILE, { serialization: 'advanced', execArgv: [], stdio: STDIO, env }).on('error', () => {});
 }
@@ -163,12 +163,11 @@ const FROM_OUTSIDE = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
 function ended(verdict: string | undefined, code: number | null, signal: string | null): FromProver {
   const how = signal ? `signal ${signal}` : `code ${code}`;
-  const fromOutside = signal !== null && FROM_OUTSIDE.has(signal);
-  const why = fromOutside
-    ? `not proved: its process was told to end (${how})`
-    : `the graph makes the process that tries it end (${how})`;
-  const what = verdict ?? why;
-  return { type: 'refused', what, expected: true };
+  const why =
+    signal !== null && FROM_OUTSIDE.has(signal)
+      ? `not proved: its process was told to end (${how})`
+      : `the graph makes the process that tries it end (${how})`;
+  return { type: 'refused', what: verdict ?? why, expected: true };
 }
 
 /** Pages in memory, from /proc; 0 where that is not told. */

@@ -4,7 +4,7 @@ import { paddedSteps, rowTimeAxis, type Signature } from '../model/signature.ts'
 import type { Part } from './rows.ts';
 import type { Sequence } from './sequence.ts';
 
-/** The time steps from `from` up to `to`, of every input that has any; the others are shared with the whole. */
+/** Steps [from, to) of every input with a time axis; the others are shared with the whole. */
 export function piece(signature: Signature, sequence: Sequence, from: number, to: number): Sequence {
   const parts = sequence.parts.map((part, f): Part | undefined => {
     const { axes, tensor } = signature.feeds[f];

@@ -63,7 +63,7 @@ const SEED = 1;
 /** @throws {ServiceError} INVALID_REQUEST, INVALID_SEQUENCE, DEADLINE_EXCEEDED, CALLER_GONE, INFERENCE_FAILED. */
 export async function explain(model: Model, request: ExplainRequest, caller: Caller): Promise<Explanation[]> {
   const sequences = request.sequences.map((value, i) => model.parse(value, ['sequences', i]));
-  const release = model.batcher.admitted.take(0, 0); // between its rows, too, the version does not end
+  const release = model.batcher.admitted.hold(); // between its rows, too, the version does not end
   try {
     const typical = await typicalSteps(model);
     const rows = new IdleRows(model, caller, performance.now() + SHARE * caller.timeoutMs);

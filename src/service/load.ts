@@ -174,8 +174,8 @@ export class ModelLoader {
     if (known) return known;
     const finding = await this.#prover.prove({ ...candidate, session, workers, runBytes });
     const kept = !cache || (await cache.write(finding));
+    // The repository's own folder may be read-only, which nobody needs to hear.
     if (!kept && certificateFolder !== '' && finding.certificate.complete)
-      // the repository's own may be read-only
       log.warn(`its certificate is not kept: "${certificateFolder}" cannot be written`);
     return finding;
   }

@@ -25,9 +25,9 @@ test('room is bounded by sequences and by bytes, and given back once', () => {
   admitted.take(3, 100)();
 });
 
-test('who takes room for nothing is known of all the same, however full it is', () => {
+test('who holds without taking room is known of all the same, however full it is', () => {
   const admitted = new Admitted({ sequences: 1, bytes: 1 }, () => {});
-  const [full, none] = [admitted.take(1, 1), admitted.take(0, 0)];
+  const [full, none] = [admitted.take(1, 1), admitted.hold()];
   full();
   assert.deepEqual([admitted.sequences, admitted.idle], [0, false]);
   none();

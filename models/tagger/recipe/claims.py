@@ -1,7 +1,7 @@
 """The study behind docs/claims.md, tagger part: shared against single nets, ways to balance the losses, trunks, heads added
 later, other kinds of text. Every finished run is written at once, and runs that the results file holds, or that another
 process has taken, are left out. Training stops on the planned epoch; nothing is chosen on test.
-Usage: python claims.py --data DIR --results FILE [--groups shared,single,...] [--seeds 0,1,2] [--device cuda --together 20] [--minutes M]"""
+Usage: python claims.py --data DIR --results FILE [--groups shared,single,...] [--seeds 0,1,2] [--only REGEX] [--device cuda --together 20] [--minutes M]"""
 import os
 import sys
 from pathlib import Path

@@ -54,8 +54,8 @@ export function asShown(
   for (const item of Object.values(paths)) for (const operation of Object.values(item)) foldErrors(operation);
   for (const model of models) {
     const base = `/v1/models/${model.name}`;
-    const own = `${base}/versions/${model.version}/predict`;
-    for (const path of loaded.get(model.name) === model ? [`${base}/predict`, own] : [own]) {
+    const versioned = `${base}/versions/${model.version}/predict`;
+    for (const path of loaded.get(model.name) === model ? [`${base}/predict`, versioned] : [versioned]) {
       const { post } = paths[path] ?? {};
       if (!post) continue;
       setExample(post.responses?.[200], replies.of(model));

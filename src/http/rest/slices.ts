@@ -1,5 +1,5 @@
-// Replies that come in slices, while the rest is computed: as lines of JSON, or as server-sent events. What goes wrong before
-// the first slice is an error as any other; what goes wrong later is told in the last line.
+// Replies that come in slices, while the rest is computed: as lines of JSON, or as server-sent events. A fault before
+// the first slice is an error as any other; one after it is told in the last line.
 import { Readable } from 'node:stream';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { Caller } from '../../service/caller.ts';
