@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { RedisStreamStore } from '../../src/state/redis-store.ts';
 import type { StreamStore } from '../../src/state/store.ts';
-import { HOLD_MS, recordOf, refused, storeCases } from '../support/runner/store-cases.ts';
+import { HOLD_MS, LONG_MS, recordOf, refused, storeCases } from '../support/runner/store-cases.ts';
 import { until } from '../support/runner/until.ts';
 import { Redis, redisMissing } from '../support/server/redis.ts';
 import { log } from '../support/server/service.ts';
@@ -72,12 +72,12 @@ describe('streams in Redis', { skip, timeout: 120_000 }, () => {
     } finally {
       redis.thaw();
     }
-    await until('the stream can be taken', () => store.hold(id, HOLD_MS).catch(() => undefined), 3000);
+    await until('the stream can be taken', () => store.hold(id, HOLD_MS).catch(() => undefined), 30_000);
   });
 
   it('leave nothing in Redis once they are over', async () => {
     const url = redis.emptyUrl();
-    const store = await open(url, { ...BOUNDS, idleMs: 200 });
+    const store = await open(url, { ...BOUNDS, idleMs: LONG_MS });
     const sizeOf = async () => Number((await redis.command('DBSIZE', Number(url.split('/').at(-1)))).slice(1));
     for (let i = 0; i < 20; i++) await store.create(recordOf(randomUUID()), 0);
     assert.ok((await sizeOf()) >= 20);
