@@ -81,7 +81,7 @@ export async function buildApp(config: Config, service: Service, log: Logger): P
   installUploads(app, service.held);
   installAnswers(app, new Answers(service.held));
   await installAuth(app, config.apiKeys);
-  await installQuota(app, config.quotaPerMinute, key => service.metrics.quotaRefusals.inc({ key }));
+  installQuota(app, service.quota);
   await installDocs(app, service, {
     maxSequences: config.maxSequences,
     auth: config.apiKeys.length > 0,

@@ -21,7 +21,7 @@ export const DOOR_SETTINGS = {
     'POLYHEAD_QUOTA_PER_MINUTE',
     whole(0, 1e9),
     0,
-    'most requests of one API key, of all keys of one name together, or of one address without keys, in a minute; 0 for no quota',
+    'most requests of one API key, of all keys of one name together, or of one address (IPv6: of one /64 network) without keys, in a minute, by whatever door; 0 for no quota',
   ),
   uploadBytes: setting(
     'POLYHEAD_UPLOAD_BYTES',

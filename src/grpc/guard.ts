@@ -1,42 +1,63 @@
-// Who may call: keys and their roles, asked for before a message is read. Health and reflection are open, as HTTP's probes are.
+// Who may call, and how often: keys, their roles and the quota, asked for before a message is read. Health and reflection are
+// open, as HTTP's probes are.
 import * as grpc from '@grpc/grpc-js';
 import { ServiceError } from '../core/errors.ts';
 import { notFor } from '../http/auth.ts';
-import { keyFinder, type Role } from '../http/keys.ts';
+import { type ApiKey, keyFinder, type Role } from '../http/keys.ts';
+import type { Counted, Quota } from '../service/quota.ts';
 import { known, STATUS } from './errors.ts';
 
 const CONTROL = /\/RepositoryModel(Load|Unload)$/;
 
-/** Guards the methods of one service; `told` hears of each refusal. */
+export interface GuardOptions {
+  /** The service whose methods are guarded. */
+  readonly service: string;
+  readonly apiKeys: readonly string[];
+  readonly quota: Quota;
+}
+
+const callers = new WeakMap<grpc.Metadata, Counted>();
+
+/** Whom every request of a stream counts for, by the call's metadata, which grpc-js hands on. */
+export function counted(metadata: grpc.Metadata): Counted | undefined {
+  return callers.get(metadata);
+}
+
+/** `told` hears of each refusal. */
 export function guarding(
-  service: string,
-  keys: readonly string[],
+  { service, apiKeys, quota }: GuardOptions,
   told: (error: ServiceError) => void,
 ): grpc.ServerInterceptor {
-  const find = keyFinder(keys);
-  const check = (metadata: grpc.Metadata, role: Role) => {
+  const find = keyFinder(apiKeys);
+  const check = (metadata: grpc.Metadata, role: Role): ApiKey | undefined => {
+    if (apiKeys.length === 0) return undefined;
     const [header = ''] = metadata.get('authorization');
     const key = find(`${header}`.replace(/^Bearer /i, ''));
-    if (key?.roles.includes(role)) return;
+    if (key?.roles.includes(role)) return key;
     if (key) throw notFor(role);
     throw new ServiceError('UNAUTHENTICATED', 'send a valid API key as metadata "authorization: Bearer <key>"');
   };
-  return ({ path }, call) => {
-    const open = keys.length === 0 || !path.startsWith(`/${service}/`);
+  return ({ path, requestStream }, call) => {
+    const open = !path.startsWith(`/${service}/`);
     const role = CONTROL.test(path) ? 'control' : 'predict';
+    const admit = async (metadata: grpc.Metadata) => {
+      if (open) return;
+      const caller = { apiKey: check(metadata, role), ip: call.getConnectionInfo().remoteAddress ?? '' };
+      if (requestStream) callers.set(metadata, caller);
+      else await quota.take(caller);
+    };
     return new grpc.ServerInterceptingCall(call, {
       start: begin =>
         begin({
           onReceiveMetadata: (metadata, go) => {
-            try {
-              if (!open) check(metadata, role);
-            } catch (error) {
-              const refusal = known(error);
-              told(refusal);
-              call.sendStatus({ code: STATUS[refusal.code], details: refusal.message });
-              return;
-            }
-            go(metadata);
+            admit(metadata).then(
+              () => go(metadata),
+              error => {
+                const refusal = known(error);
+                told(refusal);
+                call.sendStatus({ code: STATUS[refusal.code], details: refusal.message });
+              },
+            );
           },
         }),
     });

@@ -50,7 +50,7 @@ export async function startGrpc(service: Service, options: GrpcServerOptions): P
     'grpc.keepalive_timeout_ms': 20_000,
     interceptors: [
       holding(service.held, told, { mostMessageBytes: most, bodyTimeoutMs: options.bodyTimeoutMs, service: SERVICE }),
-      guarding(SERVICE, options.apiKeys, ({ code }) => told(code)),
+      guarding({ service: SERVICE, apiKeys: options.apiKeys, quota: service.quota }, ({ code }) => told(code)),
     ],
   });
   const inference = definitionOf(INFERENCE);

@@ -19,6 +19,8 @@ export interface ServiceOptions {
   readonly maxSequences: number;
   /** Most bytes of bodies and answers in memory, over all skins. */
   readonly uploadBytes: number;
+  /** Most requests of one caller in a minute, over all skins; 0 for no quota. */
+  readonly quotaPerMinute: number;
   /** A run that takes longer makes the service unready. */
   readonly runTimeoutMs: number;
   /** How long a shadow may take. */

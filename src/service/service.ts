@@ -14,6 +14,7 @@ import { type Inference, type InferRequest, infer } from './infer.ts';
 import { Metrics } from './metrics.ts';
 import type { ServiceOptions } from './options.ts';
 import { type Predictions, predict } from './predict.ts';
+import { Quota } from './quota.ts';
 import { longestRunMs, type Readiness, readinessOf } from './readiness.ts';
 import { type Control, Registry } from './registry.ts';
 import { Session } from './session.ts';
@@ -52,6 +53,8 @@ export class Service {
   readonly arrivals = { count: 0 };
   /** What skins hold in memory for callers. */
   readonly held: Held;
+  /** What skins count every request of a caller into. */
+  readonly quota: Quota;
   readonly #registry: Registry;
   readonly #sealer: TokenSealer;
   readonly #shadow: Shadow;
@@ -67,6 +70,7 @@ export class Service {
     this.metrics = new Metrics(options.version);
     this.tracing = options.models.tracing;
     this.held = new Held(options.uploadBytes);
+    this.quota = new Quota(options.quotaPerMinute, this.metrics);
     this.metrics.watchUploads(() => this.held.bytes);
     this.#registry = new Registry(
       options.modelRepository,

@@ -7,7 +7,8 @@ import type { Service } from '../../service/service.ts';
 import type { Session } from '../../service/session.ts';
 import { tooMuchUnread } from '../answers.ts';
 import { encodeOneWithin } from '../codec/large.ts';
-import { problem, STATUS, translate } from '../errors.ts';
+import { logFault, problem, STATUS, translate } from '../errors.ts';
+import type { ApiKey } from '../keys.ts';
 import { CLOSE, openMessage, parseMessage, stepOf } from './messages.ts';
 
 export interface LiveOptions {
@@ -25,9 +26,11 @@ export interface LiveTarget {
   readonly requestId: string;
   /** Of the upgrade: they may name the caller's trace, in which every step is a span. */
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Whether a key came with the upgrade, or none is needed. */
-  readonly authenticated: boolean;
-  accepts(key: string): boolean;
+  readonly ip: string;
+  /** The key that came with the upgrade. */
+  readonly apiKey?: ApiKey;
+  /** Where one is needed that did not come: finds that of the first message. */
+  readonly keyOf?: (secret: string) => ApiKey | undefined;
 }
 
 /** Answers the socket may hold back before the next step waits for its reader. */
@@ -43,6 +46,7 @@ export class LiveConnection {
   readonly #options: LiveOptions;
   readonly #waiting: Message[] = [];
   #session: Session | undefined;
+  #apiKey: ApiKey | undefined;
   #probabilities: Told;
   /** The step under way, or the last one. */
   #running: Promise<void> = Promise.resolve();
@@ -60,6 +64,7 @@ export class LiveConnection {
     this.#socket = socket;
     this.#service = service;
     this.#target = target;
+    this.#apiKey = target.apiKey;
     this.#options = options;
     socket.on('message', (data: Buffer, binary) => this.#take({ data, binary }));
     socket.on('pong', () => {
@@ -69,7 +74,7 @@ export class LiveConnection {
     socket.once('close', () => this.#closed());
     this.#ping = setInterval(() => this.#askWhetherThere(), options.livePingMs);
     // Who does not say who calls is not kept as long as a caller who is known.
-    const patienceMs = target.authenticated ? options.liveIdleTimeoutS * 1000 : options.headersTimeoutMs;
+    const patienceMs = target.keyOf ? options.headersTimeoutMs : options.liveIdleTimeoutS * 1000;
     this.#idle = setTimeout(() => this.#close(CLOSE.idle, 'nothing was sent for too long'), patienceMs);
   }
 
@@ -115,6 +120,7 @@ export class LiveConnection {
       const opens = this.#open(binary ? undefined : parseMessage(data));
       if (opens || !this.#session) return;
     }
+    await this.#service.quota.take({ apiKey: this.#apiKey, ip: this.#target.ip });
     const sequence = stepOf(this.#session.model, data, binary);
     const probabilities = this.#probabilities;
     let text: string | Buffer = '';
@@ -165,8 +171,9 @@ export class LiveConnection {
         const [{ path, message: what }] = parsed.error.issues;
         throw new ServiceError('INVALID_REQUEST', `${path.join('.')}: ${what}`);
       }
-      if (!this.#target.authenticated && !(key !== undefined && this.#target.accepts(key))) {
-        throw new ServiceError('UNAUTHENTICATED', 'send a valid API key: {"open": {"key": "..."}}');
+      if (this.#target.keyOf) {
+        this.#apiKey = this.#target.keyOf(key ?? '');
+        if (!this.#apiKey) throw new ServiceError('UNAUTHENTICATED', 'send a valid API key: {"open": {"key": "..."}}');
       }
       this.#session = this.#service.session(this.#target, { token: state, heads });
     } catch (error) {
@@ -193,6 +200,8 @@ export class LiveConnection {
 
   #tell(error: unknown): void {
     const known = translate(error as Error & { code: string; name: string });
+    this.#service.metrics.refusals.inc({ code: known.code });
+    logFault(this.#service.log, known, { reqId: this.#target.requestId });
     this.#send(JSON.stringify({ error: problem(known, this.#target.requestId) }));
   }
 

@@ -9,7 +9,7 @@ import type { Target } from '../../service/shelves.ts';
 import { keyFinder } from '../keys.ts';
 import { problems } from '../problems.ts';
 import { modelParams, versionParams } from '../rest/schemas.ts';
-import { LiveConnection, type LiveOptions } from './connection.ts';
+import { LiveConnection, type LiveOptions, type LiveTarget } from './connection.ts';
 import { websocketUpgrades } from './upgrades.ts';
 
 export interface LiveRoutesOptions extends LiveOptions {
@@ -25,8 +25,7 @@ const OF_THE_CALLER = /^WS_ERR_/;
 
 export async function installLive(app: FastifyInstance, service: Service, options: LiveRoutesOptions): Promise<void> {
   const open = new Set<LiveConnection>();
-  const find = keyFinder(options.apiKeys);
-  const accepts = (secret: string) => find(secret)?.roles.includes('predict') === true;
+  const keysOf = keyReader(options.apiKeys);
   await app.register(websocket, {
     errorHandler: (error, socket, request) => {
       if (OF_THE_CALLER.test((error as NodeJS.ErrnoException).code ?? '')) return; // closed with its code by now
@@ -83,14 +82,12 @@ export async function installLive(app: FastifyInstance, service: Service, option
         throw new ServiceError('INVALID_REQUEST', 'this path takes WebSocket connections');
       },
       wsHandler: (socket, request) => {
-        const { authorization = '' } = request.headers;
-        const authenticated = options.apiKeys.length === 0 || accepts(authorization.replace(/^Bearer /i, ''));
         const target = {
           ...(request.params as Target),
           requestId: request.id,
           headers: request.headers,
-          authenticated,
-          accepts,
+          ip: request.ip,
+          ...keysOf(request),
         };
         const connection = new LiveConnection(socket, service, target, options);
         open.add(connection);
@@ -98,6 +95,19 @@ export async function installLive(app: FastifyInstance, service: Service, option
       },
     });
   }
+}
+
+/** The key that an upgrade brings, or how to find the one that has yet to come. */
+function keyReader(keys: readonly string[]): (upgrade: FastifyRequest) => Pick<LiveTarget, 'apiKey' | 'keyOf'> {
+  const find = keyFinder(keys);
+  const keyOf = (secret: string) => {
+    const key = find(secret);
+    return key?.roles.includes('predict') ? key : undefined;
+  };
+  return ({ headers: { authorization = '' } }) => {
+    const apiKey = keyOf(authorization.replace(/^Bearer /i, ''));
+    return { apiKey, keyOf: keys.length > 0 && !apiKey ? keyOf : undefined };
+  };
 }
 
 /** A page of another origin must not speak with its visitor's access: WebSockets know no CORS (RFC 6455, 10.2). */

@@ -1,15 +1,19 @@
 // Live connections against the real server: answers in order and as for the whole sequence, frames, keys, origins, faults.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
+import { pino } from 'pino';
 import { WebSocket } from 'ws';
+import { buildApp } from '../../../src/app.ts';
+import { Service } from '../../../src/service/service.ts';
+import { VERSION } from '../../../src/version.ts';
 import { EXAMPLE } from '../../client/server.ts';
 import { listen } from '../../support/client/client.ts';
 import { connect } from '../../support/client/exchange.ts';
 import { Listener } from '../../support/client/live.ts';
 import { repositoryOf } from '../../support/models/served-copies.ts';
 import { until } from '../../support/runner/until.ts';
-import { ROOT, startApp, type TestApp } from '../../support/server/service.ts';
+import { configOf, ROOT, startApp, type TestApp } from '../../support/server/service.ts';
 
 const REPOSITORY = repositoryOf('models/weather', 'models/rnnoise', 'models/tagger');
 const KEY = 'a-key-for-live-connections';
@@ -186,6 +190,38 @@ describe('a live connection', () => {
     live.socket.terminate();
     await until('nothing is pending', () => server.service.models.get('weather').batcher.pending === 0);
   });
+});
+
+test('a step that fails by a fault of ours is counted and logged with its cause, of which the caller hears nothing', async t => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: 'error' }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const config = configOf({ POLYHEAD_MODEL_REPOSITORY: repositoryOf('models/weather'), POLYHEAD_WORKERS: '1' });
+  const service = await Service.start({ ...config, version: VERSION, models: config }, log);
+  const app = await buildApp(config, service, log);
+  t.after(async () => {
+    await app.close();
+    await service.close();
+  });
+  service.models.get('weather').batcher.submit = () => {
+    throw new TypeError('a bug at /home/somebody');
+  };
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+  const live = await Listener.open(origin, WEATHER, { 'x-request-id': 'mine' });
+  live.send({ sequence: [EXAMPLE[0][0]] });
+  live.send({ sequence: 'no sequence' });
+  const answers = await live.until(2);
+  assert.deepEqual(
+    answers.map(({ error }) => error?.code),
+    ['INTERNAL', 'INVALID_SEQUENCE'],
+  );
+  assert.doesNotMatch(JSON.stringify(answers), /somebody/);
+  const [{ err, code, reqId }, ...others] = lines; // what a caller did wrong is not the log's
+  assert.equal((err as { message: string }).message, 'a bug at /home/somebody');
+  assert.deepEqual([code, reqId, others.length], ['INTERNAL', 'mine', 0]);
+  const { payload } = await app.inject('/metrics');
+  for (const told of ['INTERNAL', 'INVALID_SEQUENCE'])
+    assert.ok(payload.includes(`polyhead_refusals_total{code="${told}"} 1`), told);
+  live.socket.close();
 });
 
 describe('a live connection with keys', () => {

@@ -42,8 +42,7 @@ export class GrpcClient {
     headers: Record<string, string> = {},
     timeoutMs = 30_000,
   ): Promise<T> {
-    const metadata = new grpc.Metadata();
-    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    const metadata = metadataOf(headers);
     return new Promise((resolve, reject) => {
       const unary = (this.client as unknown as Record<string, (...args: unknown[]) => void>)[method];
       unary.call(this.client, message, metadata, { deadline: Date.now() + timeoutMs }, (error: unknown, reply: T) =>
@@ -52,13 +51,22 @@ export class GrpcClient {
     });
   }
 
-  stream(): grpc.ClientDuplexStream<object, { error_message: string; infer_response: Reply }> {
-    return (this.client as unknown as { ModelStreamInfer(): never }).ModelStreamInfer();
+  stream(
+    headers: Record<string, string> = {},
+  ): grpc.ClientDuplexStream<object, { error_message: string; infer_response: Reply }> {
+    const client = this.client as unknown as { ModelStreamInfer(metadata: grpc.Metadata): never };
+    return client.ModelStreamInfer(metadataOf(headers));
   }
 
   close(): void {
     this.client.close();
   }
+}
+
+function metadataOf(headers: Record<string, string>): grpc.Metadata {
+  const metadata = new grpc.Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  return metadata;
 }
 
 const MEMBERS: Record<string, string> = {
