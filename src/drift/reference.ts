@@ -13,13 +13,17 @@ export const referenceSchema = z.strictObject({
   sha256: z.string().length(64),
   sequences: z.int().positive(),
   features: z.array(
-    z.strictObject({
-      input: name,
-      feature: name,
-      minimum: z.number().nullable(),
-      maximum: z.number().nullable(),
-      missing: share,
-    }),
+    z
+      .strictObject({
+        input: name,
+        feature: name,
+        minimum: z.number().nullable(),
+        maximum: z.number().nullable(),
+        missing: share,
+      })
+      .refine(({ minimum, maximum }) => minimum === null || maximum === null || minimum <= maximum, {
+        error: 'the minimum is above the maximum',
+      }),
   ),
   heads: z.array(
     z.discriminatedUnion('kind', [
@@ -29,12 +33,19 @@ export const referenceSchema = z.strictObject({
         shares: z.array(share).min(2),
         entropy: z.number().min(0),
       }),
-      z.strictObject({
-        head: name,
-        kind: z.literal('values'),
-        edges: z.array(z.number()),
-        shares: z.array(share).min(1),
-      }),
+      z
+        .strictObject({
+          head: name,
+          kind: z.literal('values'),
+          edges: z.array(z.number()),
+          shares: z.array(share).min(1),
+        })
+        .refine(({ edges, shares }) => shares.length === edges.length + 1, {
+          error: 'there is one share more than inner edges',
+        })
+        .refine(({ edges }) => edges.every((edge, i) => i === 0 || edge > edges[i - 1]), {
+          error: 'the edges do not rise',
+        }),
     ]),
   ),
 });

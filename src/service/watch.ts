@@ -18,10 +18,15 @@ export function watchRepository(root: string, { mode, pollMs, look }: WatchOptio
   let ended = false;
   let settling: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
+  /** A look that has yet to begin: it sees whatever is noticed until then. */
+  let waits = false;
   const watchers = new Map<string, FSWatcher>();
 
   const lookNow = () => {
+    if (waits) return;
+    waits = true;
     looking = looking.then(async () => {
+      waits = false;
       if (ended) return;
       if (mode === 'watch') await attach();
       await look();
