@@ -34,11 +34,13 @@ export function targetsOf(
   answers: readonly HeadAnswer[],
 ): Target[] {
   const names = heads.map(({ spec }) => spec.name);
-  for (const [member, record] of Object.entries({ targets: asked.targets, steps: asked.steps })) {
-    const unknown = Object.keys(record ?? {}).find(name => !names.includes(name));
-    if (unknown !== undefined) throw refused(`/${member}/${unknown}`, `${member}.${unknown} is no head of this model`);
-  }
   const wanted = asked.heads ?? heads.filter(isPlain).map(({ spec }) => spec.name);
+  for (const member of ['targets', 'steps'] as const) {
+    for (const name of Object.keys(asked[member] ?? {})) {
+      const unfit = unfitFor(member, heads[names.indexOf(name)], wanted);
+      if (unfit) throw refused(`/${member}/${name}`, `${member}.${name} ${unfit}`);
+    }
+  }
   if (wanted.length === 0) throw new ServiceError('INVALID_REQUEST', 'no head of this model has a number to explain');
   return wanted.map((name, i) => {
     const index = names.indexOf(name);
@@ -47,6 +49,19 @@ export function targetsOf(
     if (!isPlain(heads[index])) throw refused(`/heads/${i}`, `heads[${i}] has no single number to explain`);
     return targetOf(heads[index], index, asked, answers[index]);
   });
+}
+
+/** Why nothing would come of a label or a time step that is asked of this head. */
+function unfitFor(
+  member: 'targets' | 'steps',
+  head: SignatureHead | undefined,
+  wanted: readonly string[],
+): string | undefined {
+  if (!head) return 'is no head of this model';
+  if (!wanted.includes(head.spec.name)) return 'is a head that was not asked for';
+  if (member === 'steps' && head.spec.per !== 'step') return 'is a head that answers once, not at every step';
+  if (member === 'targets' && !('labels' in head.spec)) return 'is a head without labels';
+  return undefined;
 }
 
 function targetOf(head: SignatureHead, index: number, asked: TargetRequest, answer: HeadAnswer): Target {
