@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Quota } from '../service/quota.ts';
 
 export function installQuota(app: FastifyInstance, quota: Quota): void {
+  if (quota.perMinute === 0) return; // a hook costs every request
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404 || request.routeOptions.config.open) return;
     await quota.take(request, ({ limit, remaining, resetS, exceeded }) => {

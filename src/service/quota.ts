@@ -26,35 +26,38 @@ const WINDOW_S = 60;
 const NETWORK_GROUPS = 4;
 
 export class Quota {
+  /** 0: no quota. */
+  readonly perMinute: number;
   readonly #limiter: RateLimiterMemory | undefined;
   readonly #metrics: Metrics;
 
-  /** 0 a minute: no quota. */
   constructor(perMinute: number, metrics: Metrics) {
+    this.perMinute = perMinute;
     if (perMinute > 0) this.#limiter = new RateLimiterMemory({ points: perMinute, duration: WINDOW_S });
     this.#metrics = metrics;
   }
 
-  /** Counts one request; `told` hears how the caller stands, also where that is over. @throws {ServiceError} QUOTA_EXCEEDED */
-  async take(counted: Counted, told: (standing: Standing) => void = () => {}): Promise<void> {
-    const limiter = this.#limiter;
-    if (!limiter) return;
-    const limit = limiter.points;
-    const { consumedPoints, remainingPoints, msBeforeNext } = await limiter.consume(keyOf(counted)).catch(over => {
-      if (over instanceof RateLimiterRes) return over;
-      throw over;
-    });
+  /** Counts one request; `tell` hears how the caller stands, also where that is over. @throws {ServiceError} QUOTA_EXCEEDED */
+  async take(counted: Counted, tell: (standing: Standing) => void = () => {}): Promise<void> {
+    if (!this.#limiter) return;
+    const limit = this.perMinute;
+    const { consumedPoints, remainingPoints, msBeforeNext } = await this.#limiter
+      .consume(keyOf(counted))
+      .catch(over => {
+        if (over instanceof RateLimiterRes) return over;
+        throw over;
+      });
     const standing = {
       limit,
       remaining: remainingPoints,
       resetS: Math.ceil(msBeforeNext / 1000),
       exceeded: consumedPoints > limit,
     };
-    told(standing);
+    tell(standing);
     if (!standing.exceeded) return;
     this.#metrics.quotaRefusals.inc({ key: counted.apiKey ? (counted.apiKey.name ?? 'unnamed') : 'none' });
-    const again = `try again in ${standing.resetS} s`;
-    throw new ServiceError('QUOTA_EXCEEDED', `more than ${limit} requests in a minute; ${again}`);
+    const told = `more than ${limit} requests in a minute; try again in ${standing.resetS} s`;
+    throw new ServiceError('QUOTA_EXCEEDED', told);
   }
 }
 
