@@ -33,7 +33,9 @@ import type { Service } from './service/service.ts';
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function buildApp(config: Config, service: Service, log: Logger): Promise<FastifyInstance> {
-  const http = { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: 1000 };
+  // Node holds the one timeout against the other as the server is made, before Fastify sets it.
+  const timeouts = { headersTimeout: config.headersTimeoutMs, requestTimeout: config.bodyTimeoutMs };
+  const http = { ...timeouts, connectionsCheckingInterval: 1000 };
   const https = tlsOptions(config);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,

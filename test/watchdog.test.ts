@@ -28,7 +28,7 @@ describe('a run that does not end', () => {
       env: {
         TEST_BLOCK_MS: '3600000',
         POLYHEAD_MODEL_REPOSITORY: repositoryOf('models/recurrent'),
-        POLYHEAD_RUN_TIMEOUT_MS: '4000',
+        POLYHEAD_RUN_TIMEOUT_MS: '8000',
       },
     });
     t.after(server.stop);
@@ -63,7 +63,7 @@ describe('a run that does not end', () => {
   });
 
   it('that ends in time does nothing, and the watch keeps no process alive', async () => {
-    const { signal, stderr } = await endOf('watchRuns({ longestRunMs: () => 0 }, 100, log);');
+    const { signal, stderr } = await endOf('watchRuns({ longestRunMs: () => 0 }, 60_000, log);');
     assert.deepEqual([signal, stderr], [null, '']);
   });
 });

@@ -58,23 +58,31 @@ test('two who wait for the drain both see it', async () => {
 });
 
 test('with a delay, a batch that is not full waits for company, a full one does not', async () => {
-  const maxDelayMs = 250;
-  const reports: BatchReport[] = [];
-  const { runner, batcher } = start({ maxDelayMs, onBatch: report => reports.push(report) });
+  const { runner, batcher } = start({ maxDelayMs: 100_000 });
   const first = batcher.submit(numbered(5, 5));
   await turn();
   const second = batcher.submit(numbered(5));
   await turn();
   assert.deepEqual(sizes(runner), []);
-  batcher.submit(numbered(5, 6));
+  const third = batcher.submit(numbered(5, 6));
   await turn();
   assert.deepEqual(sizes(runner), [4]);
   finish(runner);
   await Promise.all([first.rows, second.rows]);
-  const drained = batcher.drain();
-  await until('the delay is over', () => runner.given.length === 2);
+  const fourth = batcher.submit(numbered(5, 5, 5));
+  await turn();
+  assert.deepEqual(sizes(runner), [4, 4]);
   finish(runner);
-  await drained;
-  assert.ok(reports[0].queueMs < maxDelayMs);
-  assert.ok(reports[1].queueMs >= maxDelayMs - 1, `${reports[1].queueMs} ms`);
+  await Promise.all([third.rows, fourth.rows]);
+});
+
+test('the delay is counted from the oldest sequence, and ends a wait in vain', async () => {
+  const maxDelayMs = 250;
+  const reports: BatchReport[] = [];
+  const { runner, batcher } = start({ maxDelayMs, onBatch: report => reports.push(report) });
+  const { rows } = batcher.submit(numbered(5));
+  await until('the delay is over', () => runner.given.length === 1);
+  finish(runner);
+  await rows;
+  assert.ok(reports[0].queueMs >= maxDelayMs - 1, `${reports[0].queueMs} ms`);
 });

@@ -17,6 +17,7 @@ const env = {
   POLYHEAD_API_KEYS: KEY,
   POLYHEAD_STATE_KEY: Buffer.alloc(32, 3).toString('base64'),
   POLYHEAD_LIVE_WAITING: '8',
+  POLYHEAD_CERTIFICATE_CACHE: 'true', // a restart proves nothing, and is soon there again
 };
 const options = { apiKey: KEY, WebSocket: WebSocket as unknown as SocketClass };
 let server: ServerProcess;

@@ -11,8 +11,9 @@ import { startApp, type TestApp } from '../support/server/service.ts';
 
 const PATH = '/v1/models/lstm/predict';
 const HEAD = `POST ${PATH} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 26\r\n`;
-/** Timeouts are looked at once a second. */
-const SLACK_MS = 4000;
+/** For a slow machine, and below what any of the timeouts is by default: so it is the one that is set that cut. */
+const SLACK_MS = 9000;
+const PATIENCE = { POLYHEAD_HEADERS_TIMEOUT_MS: '600000', POLYHEAD_BODY_TIMEOUT_MS: '600000' };
 
 async function started(env: Record<string, string>): Promise<[TestApp, string]> {
   const repository = repositoryOf('test/fixtures/models/lstm');
@@ -71,13 +72,17 @@ describe('slow and silent connections', () => {
     assert.ok(ms > 250 && ms < 300 + SLACK_MS, `after ${ms} ms`);
   });
 
-  it('answers others while fifty drip', async () => {
-    const slow = await Promise.all(Array.from({ length: 50 }, () => connect(origin, HEAD)));
-    const ends = Promise.all(slow.map(connection => drip(connection, 'x-slow: 1\r\n')));
-    const start = performance.now();
-    assert.equal((await send(origin, PATH, { body: { sequences: [[[1, 2, 3]]] } })).status, 200);
-    assert.ok(performance.now() - start < 1000);
-    for (const { text } of await ends) assert.equal(parseReply(text).status, 408);
+  it('answers others while fifty drip', async t => {
+    const [patient, at] = await started(PATIENCE);
+    t.after(() => patient.close());
+    const slow = await Promise.all(Array.from({ length: 50 }, () => connect(at, HEAD)));
+    const drips = slow.map(connection => drip(connection, 'x-slow: 1\r\n'));
+    assert.equal((await send(at, PATH, { body: { sequences: [[[1, 2, 3]]] } })).status, 200);
+    for (const { socket } of slow) {
+      assert.ok(!socket.destroyed, 'it dripped no longer');
+      socket.destroy();
+    }
+    await Promise.all(drips);
   });
 });
 
@@ -85,7 +90,7 @@ describe('too many connections', () => {
   let app: TestApp;
   let origin: string;
   before(async () => {
-    [app, origin] = await started({ POLYHEAD_MAX_CONNECTIONS: '4' });
+    [app, origin] = await started({ ...PATIENCE, POLYHEAD_MAX_CONNECTIONS: '4' });
   });
   after(() => app.close());
 

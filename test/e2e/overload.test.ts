@@ -14,16 +14,30 @@ import { type ServerProcess, startProcess } from '../support/server/process.ts';
 
 const BATCH = 8;
 const RUN_MS = 160;
-/** Sequences a second that one worker can run, since every run takes so long. */
-const CAPACITY = (BATCH / RUN_MS) * 1000;
+/** Sequences a second that one worker can run, since every run takes so long; a busy machine's takes longer. */
+const capacityOf = (runMs: number) => (BATCH / Math.max(RUN_MS, runMs)) * 1000;
+const CAPACITY = capacityOf(RUN_MS);
 const LOAD = 10 * CAPACITY;
 const SECONDS = 4;
 const TICK_MS = 20;
-const READY_WITHIN_MS = 250;
+/** At most so long, or so many times as long as without load. */
+const READY_WITHIN = { ms: 250, times: 5 };
 const ROUNDS = 3;
 const PATH = '/v1/models/lstm/versions/1/predict';
 const PENDING = 'polyhead_pending_sequences{model="lstm",version="1"}';
 const body = { sequences: [[[1, 2, 3]]] };
+
+interface Round {
+  /** The slowest answer about readiness before the load, and under it. */
+  readonly calmMs: number;
+  readonly readyMs: number;
+  readonly probes: number;
+  /** Of what can be run, what was. */
+  readonly share: number;
+  /** A request alone, before the load and after it. */
+  readonly beforeMs: number;
+  readonly afterMs: number;
+}
 
 describe('overload', () => {
   let server: ServerProcess;
@@ -47,8 +61,18 @@ describe('overload', () => {
 
   after(() => server?.stop());
 
-  /** One round of load: how long the slowest answer about readiness took, and the share of what can be run that was. */
-  async function bear(): Promise<{ readyMs: number; share: number }> {
+  const timed = async (act: () => Promise<{ status: number }>) => {
+    const start = performance.now();
+    assert.equal((await act()).status, 200);
+    return performance.now() - start;
+  };
+  const alone = () => timed(() => call(PATH, { body }));
+
+  /** One round of load, and what was seen of it. */
+  async function bear(): Promise<Round> {
+    let calmMs = 0;
+    for (let i = 0; i < 10; i++) calmMs = Math.max(calmMs, await timed(() => call('/readyz')));
+    const beforeMs = await alone();
     const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
     const counts = new Map<number, number>();
     const replies: Promise<void>[] = [];
@@ -71,23 +95,24 @@ describe('overload', () => {
 
     assert.deepEqual([...counts.keys()].sort(), [200, 503]);
     const served = counts.get(200) ?? 0;
-    const possible = CAPACITY * seconds + 64;
+    const possible = capacityOf(beforeMs) * seconds + 64;
     assert.ok((counts.get(503) ?? 0) > LOAD * SECONDS * 0.5);
-    assert.ok(probes.length > 20);
     assert.ok(probes.every(({ status }) => status === 200));
 
-    await until('nothing is pending', async () => (await sample(PENDING)) === 0, 5000);
-    const then = performance.now();
-    assert.equal((await call(PATH, { body })).status, 200);
-    assert.ok(performance.now() - then < RUN_MS + 500, 'it is slow when the load is over');
-    return { readyMs: Math.max(...probes.map(({ ms }) => ms)), share: served / possible };
+    await until('nothing is pending', async () => (await sample(PENDING)) === 0);
+    const readyMs = Math.max(...probes.map(({ ms }) => ms));
+    const share = served / possible;
+    return { calmMs, readyMs, probes: probes.length, share, beforeMs, afterMs: await alone() };
   }
 
   it(`bears ${LOAD} requests a second for ${SECONDS} s with room for ${CAPACITY}`, async () => {
     const memory = await sample('process_resident_memory_bytes');
-    const rounds: Awaited<ReturnType<typeof bear>>[] = [];
+    const rounds: Round[] = [];
     const isWell = () =>
-      rounds.some(({ readyMs }) => readyMs < READY_WITHIN_MS) && rounds.some(({ share }) => share > 0.5);
+      rounds.some(({ readyMs, calmMs }) => readyMs < Math.max(READY_WITHIN.ms, READY_WITHIN.times * calmMs)) &&
+      rounds.some(({ probes }) => probes > 20) &&
+      rounds.some(({ share }) => share > 0.5) &&
+      rounds.some(({ beforeMs, afterMs }) => afterMs < beforeMs + 500); // as before when the load is over
     // A busy machine may stall any process in one round; a server that starves its probes or its worker does so in every one.
     while (rounds.length < ROUNDS && !isWell()) rounds.push(await bear());
     assert.ok(isWell(), JSON.stringify(rounds));

@@ -109,7 +109,7 @@ describe('several processes', () => {
   });
 
   it('one that hangs is killed and started again', async t => {
-    const server = await start(t, { POLYHEAD_HANG_TIMEOUT_MS: '2000' });
+    const server = await start(t, { POLYHEAD_HANG_TIMEOUT_MS: '6000' });
     process.kill(pids(server)[1], 'SIGSTOP');
     await until('another one serves', () => pids(server).length === 3, START_MS);
     await serving(server, 2);

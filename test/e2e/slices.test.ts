@@ -218,7 +218,7 @@ describe('answers in slices that are held up', () => {
     problemOf(await call(predict, { body: { sequences: [long] }, headers }), 504, 'DEADLINE_EXCEEDED');
     await gate.order({ type: 'pass' });
     const sequences = Array.from({ length: 48 }, () => long);
-    const { response } = await reader({ sequences, sliceSteps: 1 }, { 'x-request-timeout-ms': '2000' });
+    const { response } = await reader({ sequences, sliceSteps: 1 }, { 'x-request-timeout-ms': '6000' });
     await gate.order({ type: 'hold' });
     const last = await lastLine(response);
     assert.equal(last.error?.code, 'DEADLINE_EXCEEDED');

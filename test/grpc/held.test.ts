@@ -216,7 +216,7 @@ describe('what callers over gRPC hold', () => {
   it('is cut off after the stated time where a message goes on arriving without an end, and what it sent is given back', async () => {
     const env = {
       POLYHEAD_MODEL_REPOSITORY: repositoryOf('test/fixtures/models/lstm', 'models/weather'),
-      POLYHEAD_BODY_TIMEOUT_MS: '1000',
+      POLYHEAD_BODY_TIMEOUT_MS: '4000',
     };
     const hasty = await startApp(env);
     const other = await startGrpc(hasty.service, { ...hasty.config, grpcPort: 0 });
@@ -228,7 +228,7 @@ describe('what callers over gRPC hold', () => {
       const trickle = setInterval(() => stream.writable && stream.write(Buffer.alloc(1)) && sent++, 20);
       await until('it is held', () => hasty.service.held.bytes > PART);
       assert.equal(await status, grpc.status.DEADLINE_EXCEEDED);
-      assert.ok(performance.now() - startMs >= 900, 'not before its time');
+      assert.ok(performance.now() - startMs >= 3900, 'not before its time');
       await ended;
       clearInterval(trickle);
       assert.ok(sent > 2, 'it was arriving all the time');

@@ -25,7 +25,6 @@ describe('a server over Redis', { skip, timeout: 180_000 }, () => {
       POLYHEAD_MODEL_REPOSITORY: repository,
       POLYHEAD_EXECUTION_PROVIDER: 'cpu',
       POLYHEAD_WORKERS: '1',
-      POLYHEAD_REQUEST_TIMEOUT_MS: '2000',
       POLYHEAD_STREAM_STORE: redis.url,
     });
   const wayOf = async (of: TestApp) => new Continuing(of.service.models.get('weather'), await clientOf(of));
@@ -67,7 +66,7 @@ describe('a server over Redis', { skip, timeout: 180_000 }, () => {
       assert.deepEqual([sequenceStep.status, opened.statusCode], [503, 503]);
       assert.match(JSON.parse(sequenceStep.text).error, /stream store/);
       for (const headers of [step.headers, sequenceStep.headers, opened.headers]) assert.ok(headers['retry-after']);
-      assert.ok(performance.now() - started < 8000);
+      assert.ok(performance.now() - started < 20_000);
       assertSame(await way.token([part(0, 7), part(7, 12)]), await way.whole(sequence), 0);
       assert.equal((await infer(part(0, 3), {})).status, 200);
       assert.equal((await app.app.inject('/readyz')).statusCode, 200);
@@ -146,10 +145,8 @@ describe('a server over Redis', { skip, timeout: 180_000 }, () => {
     assertSame(prediction.heads, await way.whole(sequence), 0);
     const { outputs } = await json(infer(piece(way.model.signature, sequence, 6, 10), { sequence_id: 88 }));
     assert.deepEqual(outputs, (await json(infer(sequence, {}))).outputs);
-    await until(
-      'the streams are counted',
-      async () => /^polyhead_streams 2$/m.test((await inject(app.app, '/metrics')).text),
-      10_000,
+    await until('the streams are counted', async () =>
+      /^polyhead_streams 2$/m.test((await inject(app.app, '/metrics')).text),
     );
   });
 

@@ -150,13 +150,13 @@ describe('two replicas', { skip, timeout: 240_000 }, () => {
 
   it('answer 200 sequences rightly through the death and return of one of them', async () => {
     const all = Array.from({ length: SEQUENCES }, cut);
-    const wholes = await Promise.all(all.map(({ sequence }) => way.whole(sequence)));
-    const tensors = await Promise.all(
-      all.map(async ({ sequence }) => {
-        const body = { inputs: v2Form(way.model.signature, sequence) };
-        return (await json(send(balancer.origin, '/v2/models/weather/infer', { body }))).outputs;
-      }),
-    );
+    const wholes: unknown[] = [];
+    const tensors: unknown[] = [];
+    for (const { sequence } of all) {
+      wholes.push(await way.whole(sequence));
+      const body = { inputs: v2Form(way.model.signature, sequence) };
+      tensors.push((await json(send(balancer.origin, '/v2/models/weather/infer', { body }))).outputs);
+    }
     const first = [...balancer.answered.values()];
     assert.ok(first.length === 2 && Math.min(...first) > 100, 'the balancer does not reach both');
     outcomes.answered = 0;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { RedisStreamStore } from '../../src/state/redis-store.ts';
 import type { StreamStore } from '../../src/state/store.ts';
-import { HOLD_MS, LONG_MS, recordOf, refused, storeCases } from '../support/runner/store-cases.ts';
+import { HOLD_MS, holdFresh, recordOf, refused, storeCases } from '../support/runner/store-cases.ts';
 import { until } from '../support/runner/until.ts';
 import { Redis, redisMissing } from '../support/server/redis.ts';
 import { log } from '../support/server/service.ts';
@@ -77,14 +77,15 @@ describe('streams in Redis', { skip, timeout: 120_000 }, () => {
 
   it('leave nothing in Redis once they are over', async () => {
     const url = redis.emptyUrl();
-    const store = await open(url, { ...BOUNDS, idleMs: LONG_MS });
+    const store = await open(url, { ...BOUNDS, idleMs: 1000 });
     const sizeOf = async () => Number((await redis.command('DBSIZE', Number(url.split('/').at(-1)))).slice(1));
-    for (let i = 0; i < 20; i++) await store.create(recordOf(randomUUID()), 0);
-    assert.ok((await sizeOf()) >= 20);
+    await until('twenty are there at once', async () => {
+      await Promise.all(Array.from({ length: 20 }, () => store.create(recordOf(randomUUID()), 0)));
+      return (await sizeOf()) >= 20;
+    });
     await until('the idle ones go', async () => (await sizeOf()) <= 1);
     const id = randomUUID();
-    await store.create(recordOf(id), 0);
-    await store.commit(await store.hold(id, HOLD_MS), Uint8Array.of(1), 1);
+    await store.commit(await holdFresh(store, id), Uint8Array.of(1), 1);
     await store.remove(id);
     await until('nothing is left', async () => (await sizeOf()) === 0);
   });

@@ -1,6 +1,6 @@
 // Worker threads that several models share: who comes when, who moves away, and what the end of one means for the others.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import type { Tensors } from '../../src/core/tensor.ts';
 import { randomNumbers } from '../../src/proof/samples.ts';
 import { RunnerLost } from '../../src/runtime/runner.ts';
@@ -17,9 +17,10 @@ const { fetches } = signature;
 const session = { graphFile, provider: 'cpu', intraOpThreads: 1 } as const;
 const gate = new Gate();
 const pools: WorkerPool[] = [];
-after(async () => {
+// The threads of one test would obey the orders of the next.
+afterEach(async () => {
   await gate.order({ type: 'pass' }, 0); // a run that a failed test still holds would hold up the end
-  await Promise.all(pools.map(pool => pool.close()));
+  await Promise.all(pools.splice(0).map(pool => pool.close()));
 });
 
 async function open(threads: Threads, options: Partial<WorkerPoolOptions> = {}): Promise<WorkerPool> {
@@ -178,7 +179,7 @@ test('a seat whose thread ends while it moves has one session afterwards, the on
     if (++times !== 2) return;
     await gate.order({ type: 'crash' }, 2); // the new session is open, and only now the old one's thread ends
     await lost;
-    await gate.order({ type: 'pass' });
+    await gate.order({ type: 'pass' }, threads.size);
   };
   const b = await open(threads, { admit });
   await gate.order({ type: 'hold' });

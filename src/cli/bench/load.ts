@@ -42,7 +42,10 @@ export async function drive({ url, requests, connections, seconds, mostRequests 
   await new Promise<void>(resolve => {
     let living = connections;
     const listener = {
-      next: () => (performance.now() < endMs && sent < mostRequests ? requests[sent++ % requests.length] : undefined),
+      next: () => {
+        const due = performance.now() < endMs || sent < connections; // once each, however long connecting took
+        return due && sent < mostRequests ? requests[sent++ % requests.length] : undefined;
+      },
       replied: (status: number, ms: number, first: boolean) => {
         latencies.push(ms);
         if (first) firsts.push(ms);

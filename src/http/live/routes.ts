@@ -38,10 +38,10 @@ export async function installLive(app: FastifyInstance, service: Service, option
       perMessageDeflate: false,
     },
     preClose: async () => {
+      await Promise.all([...open].map(connection => connection.drain()));
       const end = setTimeout(() => {
         for (const connection of open) connection.terminate();
       }, DRAIN_MS);
-      await Promise.all([...open].map(connection => connection.drain()));
       for (let left = open.size; left > 0; left = open.size) {
         await new Promise(resolve => setTimeout(resolve, 5));
         if (open.size < left) end.refresh();

@@ -53,7 +53,7 @@ describe('live connections in numbers', () => {
 });
 
 describe('a live connection whose reader stops', () => {
-  const app = appDuring({ ...ONE_WORKER, POLYHEAD_LIVE_WAITING: '4', POLYHEAD_LIVE_PING_MS: '2000' });
+  const app = appDuring({ ...ONE_WORKER, POLYHEAD_LIVE_WAITING: '4', POLYHEAD_LIVE_PING_MS: '8000' });
 
   it('holds up nobody else, runs no further than its answers may wait, and is cut', async () => {
     const server = app();

@@ -1,7 +1,7 @@
 // Live connections against the real server: answers in order and as for the whole sequence, frames, keys, origins, faults.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, it, test } from 'node:test';
+import { after, before, describe, it, type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { buildApp } from '../../../src/app.ts';
@@ -225,21 +225,14 @@ test('a step that fails by a fault of ours is counted and logged with its cause,
 });
 
 describe('a live connection with keys', () => {
-  let server: TestApp;
-  let origin: string;
-  before(async () => {
-    server = await startApp({
-      POLYHEAD_MODEL_REPOSITORY: REPOSITORY,
-      POLYHEAD_API_KEYS: KEY,
-      POLYHEAD_CORS_ORIGINS: 'https://page.example',
-      POLYHEAD_LIVE_PING_MS: '50',
-      POLYHEAD_HEADERS_TIMEOUT_MS: '300',
-    });
-    origin = await listen(server);
-  });
-  after(() => server.close());
+  const start = async (t: TestContext, env: Record<string, string>) => {
+    const server = await startApp({ POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_API_KEYS: KEY, ...env });
+    t.after(() => server.close());
+    return listen(server);
+  };
 
-  it('opens by header or by first message, and by nothing else', async () => {
+  it('opens by header or by first message, and by nothing else', async t => {
+    const origin = await start(t, { POLYHEAD_CORS_ORIGINS: 'https://page.example' });
     const byHeader = await Listener.open(origin, WEATHER, { authorization: `Bearer ${KEY}` });
     byHeader.send({ sequence: [EXAMPLE[0][0]] });
     assert.equal((await byHeader.until(1))[0].length, 1);
@@ -261,9 +254,13 @@ describe('a live connection with keys', () => {
     byMessage.socket.close();
   });
 
-  it('closes who does not say who calls, and who no longer answers', async () => {
-    const silent = await Listener.open(origin, WEATHER);
+  it('closes who does not say who calls', async t => {
+    const silent = await Listener.open(await start(t, { POLYHEAD_HEADERS_TIMEOUT_MS: '300' }), WEATHER);
     assert.equal(await silent.closed, 4408);
+  });
+
+  it('closes who no longer answers', async t => {
+    const origin = await start(t, { POLYHEAD_LIVE_PING_MS: '50' });
     const deaf = await Listener.open(origin, WEATHER, { authorization: `Bearer ${KEY}` });
     (deaf.socket as unknown as { _receiver: { removeAllListeners(event: string): void } })._receiver.removeAllListeners(
       'ping',

@@ -11,14 +11,16 @@ export type Order =
   | { readonly type: 'block'; readonly ms: number };
 /** What goes over the channel: orders one way, reports the other. */
 export type Message =
-  | { readonly type: 'order'; readonly order: Order }
-  | { readonly type: 'obeyed' }
+  | { readonly type: 'order'; readonly order: Order; readonly number: number }
+  | { readonly type: 'obeyed'; readonly number: number }
   | { readonly type: 'run'; readonly rows: number };
 
 export class Gate {
   /** The rows of every run that started since the last order, in order. */
   runs: number[] = [];
   #obeyed = 0;
+  /** Of the last order: who obeys an earlier one so late does not count. */
+  #number = 0;
   readonly #channel = new BroadcastChannel(CHANNEL);
 
   constructor() {
@@ -26,7 +28,7 @@ export class Gate {
     this.#channel.onmessage = event => {
       const message = (event as { data: Message }).data;
       if (message.type === 'run') this.runs.push(message.rows);
-      else if (message.type === 'obeyed') this.#obeyed++;
+      else if (message.type === 'obeyed' && message.number === this.#number) this.#obeyed++;
     };
   }
 
@@ -34,7 +36,7 @@ export class Gate {
   async order(order: Order, workers = 1): Promise<void> {
     this.#obeyed = 0;
     this.runs = [];
-    this.#channel.postMessage({ type: 'order', order } satisfies Message);
+    this.#channel.postMessage({ type: 'order', order, number: ++this.#number } satisfies Message);
     await until(`${workers} workers ${order.type}`, () => this.#obeyed >= workers);
   }
 

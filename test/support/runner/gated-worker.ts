@@ -25,7 +25,7 @@ channel.onmessage = event => {
     for (const go of held) go();
     held = [];
   }
-  tell({ type: 'obeyed' });
+  tell({ type: 'obeyed', number: message.number });
 };
 
 let answered = () => {};

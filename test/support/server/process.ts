@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { until } from '../runner/until.ts';
-import { FIXTURES, ROOT } from './service.ts';
+import { FIXTURES, PATIENCE_MS, ROOT } from './service.ts';
 
 export interface Outcome {
   readonly code: number | null;
@@ -39,6 +39,7 @@ const DEFAULTS = {
   POLYHEAD_EXECUTION_PROVIDER: 'cpu',
   POLYHEAD_WORKERS: '1',
   POLYHEAD_CERTIFICATE_CACHE: 'false',
+  POLYHEAD_REQUEST_TIMEOUT_MS: PATIENCE_MS,
 };
 
 function launch({ args = [], env = {}, script = 'src/main.js', node = [process.execPath] }: Launch) {

@@ -41,10 +41,10 @@ export class Redis {
     return `${this.url}/${this.#databases++}`;
   }
 
-  /** Starts it, again with the data that it had; every write is on the disk before it is answered. */
+  /** Starts it, again with the data that it had; every write is with the system before it is answered, and outlives the process. */
   async start(): Promise<void> {
     const options = { dir: this.#folder, bind: '127.0.0.1', port: this.port, databases: 64, save: '' };
-    const durable = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' };
+    const durable = { appendonly: 'yes', appendfsync: 'no', 'maxmemory-policy': 'noeviction' };
     const args = Object.entries({ ...options, ...durable }).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const child = spawn(PROGRAM, args, { stdio: 'ignore' });
     this.#child = child;

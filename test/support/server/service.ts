@@ -11,11 +11,15 @@ export const ROOT = new URL('../../../../', import.meta.url).pathname;
 export const FIXTURES = `${ROOT}test/fixtures/models`;
 export const log = pino({ level: 'silent' });
 
+/** What no request needs, on a slow and busy machine either, where its deadline is not what is tested. */
+export const PATIENCE_MS = '60000';
+
 /** A configuration as the process would read it from these variables and no others. */
 export function configOf(env: Record<string, string> = {}): Config {
   const invocation = readInvocation([], {
     POLYHEAD_MODEL_REPOSITORY: FIXTURES,
     POLYHEAD_CERTIFICATE_CACHE: 'false', // the fixtures stay as they are
+    POLYHEAD_REQUEST_TIMEOUT_MS: PATIENCE_MS,
     ...env,
   });
   if (!('config' in invocation)) throw new Error('the configuration asked for a text');
