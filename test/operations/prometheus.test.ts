@@ -132,11 +132,12 @@ scrape_configs: [{ job_name: polyhead, static_configs: [{ targets: ["${new URL(s
         );
         assert.ok(Number.isFinite(Number(value)), `${plain}: ${value}`);
       }
-      await fires('PolyheadModelRefused');
-      const others = new Set(await firing());
-      others.delete('PolyheadModelRefused');
-      others.delete('PolyheadEventLoopLate'); // a slow machine may be late
-      assert.deepEqual([...others], []);
+      // A slow machine may be late for a while, and then no longer.
+      await until(
+        'the refused model is the only alert',
+        async () => [...new Set(await firing())].join() === 'PolyheadModelRefused',
+        WAIT_MS,
+      );
     } finally {
       clearInterval(load);
     }
