@@ -43,7 +43,7 @@ export async function drive({ url, requests, connections, seconds, mostRequests 
     let living = connections;
     const listener = {
       next: () => {
-        const due = performance.now() < endMs || sent < connections; // once each, however long connecting took
+        const due = performance.now() < endMs || sent < connections; // as many as callers, however long connecting took
         return due && sent < mostRequests ? requests[sent++ % requests.length] : undefined;
       },
       replied: (status: number, ms: number, first: boolean) => {

@@ -211,11 +211,11 @@ export class LiveConnection {
     else sent();
   }
 
-  /** Until the other side has read enough, or is gone. */
+  /** Until the other side has read enough, or the connection ends. */
   #read(): Promise<void> {
     return new Promise(resolve => {
       const check = setInterval(() => {
-        if (this.#socket.bufferedAmount > MOST_UNREAD_BYTES && this.#socket.readyState === this.#socket.OPEN) return;
+        if (this.#socket.bufferedAmount > MOST_UNREAD_BYTES && !this.#ending) return;
         clearInterval(check);
         resolve();
       }, 10);

@@ -10,6 +10,7 @@ import { repositoryOf } from '../../support/models/served-copies.ts';
 import { until } from '../../support/runner/until.ts';
 import { appDuring } from '../../support/server/app-during.ts';
 import { startProcess } from '../../support/server/process.ts';
+import { startApp } from '../../support/server/service.ts';
 
 const REPOSITORY = repositoryOf('models/weather', 'models/rnnoise');
 const ONE_WORKER = { POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_WORKERS: '1' };
@@ -80,6 +81,24 @@ describe('a live connection whose reader stops', () => {
     assert.equal(await stopped.closed, 1006);
     other.socket.close();
   });
+});
+
+it('the end of a server does not wait for a reader who has stopped', async () => {
+  const server = await startApp({ ...ONE_WORKER, POLYHEAD_LIVE_PING_MS: '600000' }); // nothing else would cut it
+  const stopped = await Listener.open(await listen(server), RNNOISE);
+  stopped.socket.pause();
+  for (let i = 0; i < 1000; i++) stopped.send(frames(500));
+  const { batcher, statistics } = server.service.models.get('rnnoise');
+  let ran = -1;
+  await until('no more runs for it', async () => {
+    const before = ran;
+    ran = statistics.success.count;
+    await new Promise(resolve => setTimeout(resolve, 300));
+    return ran > 0 && ran === before && batcher.pending === 0;
+  });
+  await server.close();
+  stopped.socket.resume();
+  assert.equal(await stopped.closed, 1006);
 });
 
 it('SIGTERM with live streams: each has its state, each long answer its end, and the process ends well', async () => {
