@@ -33,16 +33,17 @@ import type { Service } from './service/service.ts';
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function buildApp(config: Config, service: Service, log: Logger): Promise<FastifyInstance> {
-  // Node holds the one timeout against the other as the server is made, before Fastify sets it.
-  const timeouts = { headersTimeout: config.headersTimeoutMs, requestTimeout: config.bodyTimeoutMs };
-  const http = { ...timeouts, connectionsCheckingInterval: 1000 };
+  // Of the two timeouts the shorter one counts for the headers. Node wants it so, and asks before Fastify has set the other.
+  const requestTimeout = config.bodyTimeoutMs;
+  const headersTimeout = Math.min(config.headersTimeoutMs, requestTimeout);
+  const http = { headersTimeout, requestTimeout, connectionsCheckingInterval: 1000 };
   const https = tlsOptions(config);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: logger => logger, // a child for every request costs more than all our own checks
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.maxBodyBytes,
-    requestTimeout: config.bodyTimeoutMs,
+    requestTimeout,
     keepAliveTimeout: config.keepAliveTimeoutMs,
     ...(https ? { https: { ...http, ...https } } : { http }),
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,

@@ -142,9 +142,6 @@ function checkTogether(config: Config, mistakes: string[]): void {
   if (config.requestTimeoutMs > config.maxRequestTimeoutMs) {
     mistakes.push('POLYHEAD_REQUEST_TIMEOUT_MS is greater than POLYHEAD_MAX_REQUEST_TIMEOUT_MS');
   }
-  if (config.headersTimeoutMs > config.bodyTimeoutMs) {
-    mistakes.push('POLYHEAD_HEADERS_TIMEOUT_MS is greater than POLYHEAD_BODY_TIMEOUT_MS, which counts the headers in');
-  }
 }
 
 function helpText(): string {

@@ -163,6 +163,7 @@ describe('the committed document', () => {
       POLYHEAD_MODEL_REPOSITORY: `${ROOT}models`,
       POLYHEAD_EXECUTION_PROVIDER: 'cpu',
       POLYHEAD_WORKERS: '1',
+      POLYHEAD_REQUEST_TIMEOUT_MS: '10000', // it tells the default
     });
     await app.app.ready();
     const generated = `${JSON.stringify(app.app.apiDocument(), null, 2)}\n`;
