@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { ServiceError } from '../core/errors.ts';
 import { notFor } from '../http/auth.ts';
 import { type ApiKey, keyFinder, type Role } from '../http/keys.ts';
-import type { Counted, Quota } from '../service/quota.ts';
+import type { Quota, QuotaHolder } from '../service/quota.ts';
 import { known, STATUS } from './errors.ts';
 
 const CONTROL = /\/RepositoryModel(Load|Unload)$/;
@@ -16,11 +16,11 @@ export interface GuardOptions {
   readonly quota: Quota;
 }
 
-const callers = new WeakMap<grpc.Metadata, Counted>();
+const holders = new WeakMap<grpc.Metadata, QuotaHolder>();
 
-/** Whom every request of a stream counts for, by the call's metadata, which grpc-js hands on. */
-export function counted(metadata: grpc.Metadata): Counted | undefined {
-  return callers.get(metadata);
+/** Whose quota every request of a stream counts into, by the call's metadata, which grpc-js hands on. */
+export function quotaHolderOf(metadata: grpc.Metadata): QuotaHolder | undefined {
+  return holders.get(metadata);
 }
 
 /** `told` hears of each refusal. */
@@ -42,9 +42,9 @@ export function guarding(
     const role = CONTROL.test(path) ? 'control' : 'predict';
     const admit = async (metadata: grpc.Metadata) => {
       if (open) return;
-      const caller = { apiKey: check(metadata, role), ip: call.getConnectionInfo().remoteAddress ?? '' };
-      if (requestStream) callers.set(metadata, caller);
-      else await quota.take(caller);
+      const holder = { apiKey: check(metadata, role), ip: call.getConnectionInfo().remoteAddress ?? '' };
+      if (requestStream) holders.set(metadata, holder);
+      else await quota.take(holder);
     };
     return new grpc.ServerInterceptingCall(call, {
       start: begin =>

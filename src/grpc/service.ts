@@ -12,7 +12,7 @@ import type { Service } from '../service/service.ts';
 import type { Target } from '../service/shelves.ts';
 import { parseRequest } from './convert.ts';
 import { grpcError, known } from './errors.ts';
-import { counted } from './guard.ts';
+import { quotaHolderOf } from './guard.ts';
 import { shareOf } from './held.ts';
 import type { Message, Named, RepositoryMessage } from './messages.ts';
 import { followed } from './traces.ts';
@@ -131,8 +131,8 @@ function streamHandler(
     let waiting = 0;
     let last = Promise.resolve();
     const share = shareOf(call.metadata);
-    const caller = counted(call.metadata);
-    const takeOne = async () => caller && service.quota.take(caller);
+    const holder = quotaHolderOf(call.metadata);
+    const takeOne = async () => holder && service.quota.take(holder);
     /** Of the requests under way: a stream may outlive many of them. */
     const acts = new Set<() => void>();
     call.once('cancelled', () => {

@@ -3,6 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Leaves an upgraded connection to whoever speaks on it, and ends it at close. */
+    releaseConnection(socket: Socket): void;
+  }
+}
+
 /** How long a request may still take to arrive when the listener has closed. */
 const ARRIVAL_GRACE_MS = 2000;
 const SWEEP_MS = 50;
@@ -19,6 +26,10 @@ export function installConnections(app: FastifyInstance, arrivals: { count: numb
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     latest.set(request.socket, request);
     answers.set(request.socket, response);
+  });
+
+  app.decorate('releaseConnection', (socket: Socket) => {
+    latest.delete(socket);
   });
 
   app.addHook('preClose', done => {

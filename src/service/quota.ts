@@ -6,8 +6,8 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { ServiceError } from '../core/errors.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Whom a request counts for. */
-export interface Counted {
+/** Whose quota a request counts into. */
+export interface QuotaHolder {
   readonly apiKey?: { readonly name?: string; readonly secret: string };
   readonly ip: string;
 }
@@ -38,15 +38,13 @@ export class Quota {
   }
 
   /** Counts one request; `tell` hears how the caller stands, also where that is over. @throws {ServiceError} QUOTA_EXCEEDED */
-  async take(counted: Counted, tell: (standing: Standing) => void = () => {}): Promise<void> {
+  async take(holder: QuotaHolder, tell: (standing: Standing) => void = () => {}): Promise<void> {
     if (!this.#limiter) return;
     const limit = this.perMinute;
-    const { consumedPoints, remainingPoints, msBeforeNext } = await this.#limiter
-      .consume(keyOf(counted))
-      .catch(over => {
-        if (over instanceof RateLimiterRes) return over;
-        throw over;
-      });
+    const { consumedPoints, remainingPoints, msBeforeNext } = await this.#limiter.consume(keyOf(holder)).catch(over => {
+      if (over instanceof RateLimiterRes) return over;
+      throw over;
+    });
     const standing = {
       limit,
       remaining: remainingPoints,
@@ -55,14 +53,14 @@ export class Quota {
     };
     tell(standing);
     if (!standing.exceeded) return;
-    this.#metrics.quotaRefusals.inc({ key: counted.apiKey ? (counted.apiKey.name ?? 'unnamed') : 'none' });
+    this.#metrics.quotaRefusals.inc({ key: holder.apiKey ? (holder.apiKey.name ?? 'unnamed') : 'none' });
     const told = `more than ${limit} requests in a minute; try again in ${standing.resetS} s`;
     throw new ServiceError('QUOTA_EXCEEDED', told);
   }
 }
 
 /** What a caller writes around a key, or where none are known, opens no quota of its own. */
-function keyOf({ apiKey, ip }: Counted): string {
+function keyOf({ apiKey, ip }: QuotaHolder): string {
   if (!apiKey) return networkOf(ip);
   return apiKey.name ?? createHash('sha256').update(apiKey.secret).digest('base64'); // no key lies in memory longer than need be
 }

@@ -76,7 +76,7 @@ test('with a delay, a batch that is not full waits for company, a full one does 
   await Promise.all([third.rows, fourth.rows]);
 });
 
-test('the delay is counted from the oldest sequence, and ends a wait in vain', async () => {
+test('a batch that nobody joins waits as long as the delay, and goes', async () => {
   const maxDelayMs = 250;
   const reports: BatchReport[] = [];
   const { runner, batcher } = start({ maxDelayMs, onBatch: report => reports.push(report) });

@@ -51,6 +51,12 @@ describe('a caller', () => {
     );
   });
 
+  it('asks once at least, however short the load', async () => {
+    const server = await answering([['HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n']]);
+    const measured = await drive({ url: server.url, requests, connections: 3, seconds: 0 }).finally(server.close);
+    assert.equal(Math.round(measured.requestsPerSecond * measured.elapsedS), 3);
+  });
+
   it('comes back after an end, and counts it where no reply came', async () => {
     const server = await answering([['HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1\r\n\r\na', 'end']]);
     assert.deepEqual((await load(server.url).finally(server.close)).failures, {});

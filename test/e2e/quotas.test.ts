@@ -118,10 +118,10 @@ describe('quotas', () => {
     );
     const bearer = (key = KEY) => ({ authorization: `Bearer ${key}` });
 
-    async function start(t: TestContext, quota: number) {
+    async function start(t: TestContext, quota: number, keys = `one:${KEY},other:another-key-of-sixteen`) {
       const started = await startApp({
         POLYHEAD_MODEL_REPOSITORY: repositoryOf('models/weather'),
-        POLYHEAD_API_KEYS: `one:${KEY},other:another-key-of-sixteen`,
+        POLYHEAD_API_KEYS: keys,
         POLYHEAD_QUOTA_PER_MINUTE: `${quota}`,
       });
       const server = await startGrpc(started.service, { ...started.config, grpcPort: 0 });
@@ -141,7 +141,8 @@ describe('quotas', () => {
         assert.equal(named, coded);
         return named;
       };
-      const rest = async (headers = bearer()) => (await started.app.inject({ url: '/v1/models', headers })).statusCode;
+      const rest = async (headers: Record<string, string> = bearer()) =>
+        (await started.app.inject({ url: '/v1/models', headers })).statusCode;
       return { origin, client, refusals, rest };
     }
 
@@ -158,6 +159,13 @@ describe('quotas', () => {
       assert.equal(await rest(), 429);
       assert.equal(await rest(bearer('another-key-of-sixteen')), 200);
       assert.equal(await refusals(), '2');
+    });
+
+    it('without keys, gRPC and HTTP count by the same address', async t => {
+      const { client, rest } = await start(t, 1, '');
+      await client.call('ServerLive');
+      await assert.rejects(client.call('ServerLive'), { code: grpc.status.RESOURCE_EXHAUSTED });
+      assert.equal(await rest({}), 429);
     });
 
     it('every request of a gRPC stream counts, and one over it is answered as such', async t => {

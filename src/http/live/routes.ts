@@ -89,6 +89,7 @@ export async function installLive(app: FastifyInstance, service: Service, option
           ip: request.ip,
           ...keysOf(request),
         };
+        app.releaseConnection(request.raw.socket);
         const connection = new LiveConnection(socket, service, target, options);
         open.add(connection);
         socket.once('close', () => open.delete(connection));

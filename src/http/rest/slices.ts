@@ -1,5 +1,5 @@
-// Replies that come in slices, while the rest is computed: as lines of JSON, or as server-sent events. A fault before
-// the first slice is an error as any other; one after it is told in the last line.
+// Replies that come in slices, while the rest is computed: as lines of JSON, or as server-sent events. Once the first slice is
+// on its way the status cannot change, and a fault is the last line.
 import { Readable } from 'node:stream';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { Caller } from '../../service/caller.ts';

@@ -12,6 +12,7 @@ import { listen } from '../../support/client/client.ts';
 import { connect } from '../../support/client/exchange.ts';
 import { Listener } from '../../support/client/live.ts';
 import { repositoryOf } from '../../support/models/served-copies.ts';
+import { GATED_WORKER, Gate } from '../../support/runner/gate.ts';
 import { until } from '../../support/runner/until.ts';
 import { configOf, ROOT, startApp, type TestApp } from '../../support/server/service.ts';
 
@@ -270,6 +271,21 @@ describe('a live connection with keys', () => {
 });
 
 describe('the end of a server with live connections', () => {
+  it('answers a step under way, though it takes longer than connections may take to close', async () => {
+    const gate = new Gate();
+    const server = await startApp({ POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_WORKERS: '1' }, GATED_WORKER);
+    const live = await Listener.open(await listen(server), WEATHER);
+    await gate.order({ type: 'hold' });
+    live.send({ sequence: [EXAMPLE[0][0]] });
+    await gate.started(1);
+    const closed = server.close();
+    await new Promise(resolve => setTimeout(resolve, 2500)); // they may take two seconds
+    await gate.order({ type: 'pass' });
+    assert.equal(await live.closed, 1012);
+    assert.deepEqual(live.answers.map(({ length, close }) => length ?? typeof close?.state), [1, 'string']); // biome-ignore format: one line
+    await closed;
+  });
+
   it('answers what runs, hands over the state, closes, and another server goes on from there', async () => {
     const env = { POLYHEAD_MODEL_REPOSITORY: REPOSITORY, POLYHEAD_STATE_KEY: STATE_KEY };
     const [first, second] = [await startApp(env), await startApp(env)];
